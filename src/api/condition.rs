@@ -1,0 +1,100 @@
+//! Condition types and reasons: closed lists, printed into the documentation.
+
+use std::fmt;
+
+/// Types of condition on our resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionType {
+    /// The account is as declared.
+    Ready,
+    /// Present while the operator is still trying.
+    Reconciling,
+    /// Present while only a change by a person can help.
+    Stalled,
+    /// The passwords are those of their Secrets.
+    CredentialsSynced,
+    /// Keycloak keeps all declared attributes.
+    AttributesAccepted,
+}
+
+impl ConditionType {
+    /// The name in the resource.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::CredentialsSynced => "CredentialsSynced",
+            Self::AttributesAccepted => "AttributesAccepted",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($name:ident = $meaning:literal),* $(,)?) => {
+        /// Why a condition is as it is. Also the reason of events and the label of metrics.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $(#[doc = $meaning] $name,)* }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name in the resource.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What it means and what to do, in one sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Synced = "Everything is as declared.",
+    Suspended = "`spec.suspend` is true: no request is made, deletion included. Set it to false to go on.",
+    ConnectionNotFound = "The KeycloakConnection named by `connectionRef` does not exist in the namespace. Create it.",
+    ConnectionInvalid = "The connection breaks a rule of its schema. Correct it.",
+    ConnectionSecretNotFound = "The Secret that the connection logs in with does not exist. Create it.",
+    ConnectionSecretInvalid = "The Secret that the connection logs in with lacks a key, or a value is empty. Add it.",
+    CertificateAuthorityNotFound = "The object that holds the connection's certificate authorities does not exist or lacks the key. Create it.",
+    CertificateAuthorityInvalid = "The connection's certificate authorities are not PEM certificates. Correct them.",
+    SecretNotFound = "The Secret of a credential does not exist. Create it.",
+    SecretKeyNotFound = "The Secret of a credential lacks the key. Add it.",
+    SecretValueEmpty = "The value of a credential is empty or blank, or not UTF-8 text. Give it a value.",
+    KeycloakUnreachable = "No connection to Keycloak could be made, or its certificate was not accepted. Retried with backoff.",
+    KeycloakTimeout = "Keycloak did not answer in time. Retried with backoff.",
+    KeycloakError = "Keycloak answered with a server error, or with something that is not its API. Retried with backoff.",
+    TooManyRequests = "Keycloak, or a gateway before it, asks for fewer requests. Retried after the time it names.",
+    KubernetesError = "The Kubernetes API refused or failed a request of the operator. Retried with backoff.",
+    TimedOut = "One pass took longer than the limit. Retried with backoff.",
+    CredentialsRefused = "Keycloak refuses the credentials of the connection. Correct the Secret, or the client in Keycloak.",
+    Forbidden = "The connection's account lacks a right in Keycloak. Grant it the roles that the documentation names.",
+    RealmNotFound = "The realm of the connection does not exist.",
+    InvalidSpec = "The spec breaks a rule of the schema. Correct it.",
+    UsernameNotGranted = "The connection's `grants.usernames` do not allow this username. Choose another, or extend the grants.",
+    ForeignAccount = "An account of that name or id exists that this resource did not create; it is left alone. Delete or rename one of the two.",
+    EmailTaken = "Another account of the realm has that e-mail address. Change one of the two.",
+    ValueRejected = "Keycloak refuses a value, by the realm's user profile or otherwise. The message names it.",
+    PasswordRejected = "The realm's password policy refuses the password. Everything else is applied. Change the Secret.",
+    AttributesNotAccepted = "The realm's user profile drops or protects the attributes named. Declare them in the profile, or remove them.",
+    DisabledElsewhere = "Somebody else disabled the account; it is not switched on behind their back. Annotate `keycloakuser.dev/reenable`, or change `enabled`.",
+    LockedOut = "Brute-force protection locked the account. Annotate `keycloakuser.dev/reenable`, or change `enabled`.",
+    NotKept = "Keycloak accepted a change but did not keep it, so that it would be made for ever. The message names the fields.",
+    AssumedCurrent = "The password was not set by this operator's record, and is taken to be that of the Secret until the Secret changes.",
+    DriftCorrected = "An account differed from its resource without a change of the resource, and was put right. Events only.",
+    Released = "The resource was let go without a request to Keycloak, as its annotation asks. Events only.",
+    AccountKept = "The resource is gone; the account was not made by it and stays. Events only.",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

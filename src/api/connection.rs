@@ -1,0 +1,181 @@
+//! `KeycloakConnection`: how to reach one realm of one Keycloak, and what its users may be.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One realm of one Keycloak, the credentials for it, and what its users may be.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[kube(
+    group = "keycloakuser.dev",
+    version = "v1alpha1",
+    kind = "KeycloakConnection",
+    namespaced,
+    shortname = "kcconn",
+    shortname = "kcc",
+    category = "keycloak",
+    status = "KeycloakConnectionStatus",
+    derive = "PartialEq",
+    doc = "How to reach one realm of one Keycloak, and what the users of this connection may be.",
+    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
+    printcolumn(name = "Realm", type_ = "string", json_path = ".spec.realm"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = "1"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+)]
+#[x_kube(validation = Rule::new("self.url.startsWith('https://') || (has(self.allowHttp) && self.allowHttp)").message("url is not https: passwords would travel in clear text; set allowHttp: true if that is meant"))]
+#[serde(rename_all = "camelCase")]
+pub struct KeycloakConnectionSpec {
+    /// Base URL of the server, with a path where it has one: `https://sso.example.com`.
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''").message("url must be an absolute http or https URL, such as https://sso.example.com"))]
+    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#') && !self.contains('@')").message("url must have no query, no fragment and no credentials"))]
+    pub url: String,
+
+    /// Name of the realm whose users are managed.
+    #[schemars(length(min = 1, max = 255))]
+    pub realm: String,
+
+    /// How the operator logs in. Exactly one way.
+    pub auth: ConnectionAuth,
+
+    /// How the server's certificate is verified. Verification cannot be switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ConnectionTls>,
+
+    /// True: an `http` URL is accepted. Passwords then travel in clear text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_http: Option<bool>,
+
+    /// How drift is found and what is done about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<ConnectionSync>,
+
+    /// What users of this connection may be. Absent: anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<ConnectionGrants>,
+}
+
+/// How the operator logs in: exactly one way.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[x_kube(validation = Rule::new("has(self.clientCredentials) != has(self.password)").message("auth needs exactly one of clientCredentials and password"))]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionAuth {
+    /// The service account of a confidential client in the managed realm. The way to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_credentials: Option<ClientCredentials>,
+    /// A user and its password, by the client `admin-cli`. For bootstrapping only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordLogin>,
+}
+
+/// The service account of a confidential client.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientCredentials {
+    /// A Secret with the keys `client-id` and `client-secret`.
+    pub secret_ref: SecretReference,
+}
+
+/// A user and its password.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordLogin {
+    /// A Secret with the keys `username` and `password`.
+    pub secret_ref: SecretReference,
+    /// The realm in which that user lives; absent: the managed realm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub realm: Option<String>,
+}
+
+/// A Secret in the namespace of the connection.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretReference {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// How the server's certificate is verified.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionTls {
+    /// PEM certificates of the authorities that may vouch for the server, instead of those of the system.
+    pub ca_ref: CaReference,
+}
+
+/// A key with PEM certificates in an object of the connection's namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CaReference {
+    /// Kind of the object.
+    pub kind: ObjectKind,
+    /// Name of the object.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key within the object.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// Kinds of object that can hold certificates.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ObjectKind {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
+/// How drift is found and what is done about it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionSync {
+    /// How often each account is compared with its resource, as a Go duration (`30s`, `10m`, `1h30m`); 10m if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32), regex(pattern = "^([0-9]+(ms|s|m|h))+$"))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('24h')").message("sweepInterval must be a duration between 1s and 24h, such as 10m"))]
+    pub sweep_interval: Option<String>,
+    /// Whether an account that somebody else disabled is switched on again; `OnSpecChange` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reenable: Option<Reenable>,
+}
+
+/// When an account that somebody else disabled is switched on again.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reenable {
+    /// Only when `enabled` changes in the spec, or the annotation `keycloakuser.dev/reenable` asks for it.
+    #[default]
+    OnSpecChange,
+    /// As any other drift. A lock by brute-force protection is left alone all the same.
+    Always,
+}
+
+/// What users of this connection may be.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionGrants {
+    /// Usernames that resources of this connection may claim: patterns in which `*` stands for any characters, without
+    /// regard to case. Absent or empty: any. Checked when an account is created or renamed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 255)))]
+    pub usernames: Vec<String>,
+}
+
+/// Whether the connection works. Written whole, by the operator alone.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct KeycloakConnectionStatus {
+    /// The generation of the spec that this status speaks of; -1 until the operator has seen the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready` always; `Reconciling` or `Stalled` only when true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

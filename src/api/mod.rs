@@ -1,0 +1,38 @@
+//! The custom resources: what people write, what the operator answers.
+//!
+//! May use `domain` (whose newtypes hold the rules that the schema repeats) and the Kubernetes types; knows no client.
+
+#![expect(unreachable_pub, reason = "KubeSchema repeats each struct inside a function, where pub reaches nothing")]
+
+mod condition;
+mod connection;
+mod crd;
+mod desired;
+mod user;
+
+pub use condition::{ConditionType, Reason};
+pub use connection::{
+    CaReference, ClientCredentials, KeycloakConnection, KeycloakConnectionSpec, KeycloakConnectionStatus,
+    ConnectionAuth, ConnectionGrants, ConnectionSync, ConnectionTls, ObjectKind, PasswordLogin, Reenable,
+    SecretReference,
+};
+pub use crd::{custom_resource_definitions, render_definitions};
+pub use desired::{Violation, desired_user};
+pub use user::{
+    Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialType, KeycloakUser,
+    KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, SecretKeyReference, ValueSource,
+};
+
+/// The API group; also the prefix of the finalizer, the labels and the annotations.
+pub const GROUP: &str = "keycloakuser.dev";
+/// The served and stored version of every kind.
+pub const VERSION: &str = "v1alpha1";
+
+/// Holds a [`KeycloakUser`] back from vanishing until its account is gone.
+pub const FINALIZER: &str = "keycloakuser.dev/account";
+/// Any new value asks for a reconciliation now; answered by `status.lastHandledReconcileAt`.
+pub const RECONCILE_REQUESTED_AT: &str = "keycloakuser.dev/reconcile-requested-at";
+/// Any new value asks for a disabled or locked account to be switched on again; answered by `status.lastHandledReenable`.
+pub const REENABLE: &str = "keycloakuser.dev/reenable";
+/// `"true"` lets a deleted resource go without a request to Keycloak.
+pub const RELEASE: &str = "keycloakuser.dev/release";

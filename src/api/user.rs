@@ -1,0 +1,268 @@
+//! `KeycloakUser`: one account, declared.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The account that Keycloak shall have.
+///
+/// An absent field is not managed. For lists, absent and empty mean the same: what this resource put into Keycloak and
+/// the list no longer names is taken away, and nothing else.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[kube(
+    group = "keycloakuser.dev",
+    version = "v1alpha1",
+    kind = "KeycloakUser",
+    namespaced,
+    shortname = "kcuser",
+    shortname = "kcu",
+    category = "keycloak",
+    status = "KeycloakUserStatus",
+    derive = "PartialEq",
+    doc = "One Keycloak account, declared: the operator makes Keycloak agree with it and takes the account away when the resource goes.",
+    selectable = "spec.username",
+    selectable = "spec.connectionRef.name",
+    printcolumn(name = "Username", type_ = "string", json_path = ".spec.username"),
+    printcolumn(name = "Connection", type_ = "string", json_path = ".spec.connectionRef.name"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = "1"),
+    printcolumn(name = "User ID", type_ = "string", json_path = ".status.userId", priority = "1"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct KeycloakUserSpec {
+    /// The Keycloak and the realm in which the account lives. Cannot be changed: make a new resource instead.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("connectionRef cannot be changed: delete this resource and make another one for the other realm"))]
+    pub connection_ref: ConnectionReference,
+
+    /// The name the user logs in with. Keycloak stores it in lower case. May be changed: the account is renamed.
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("self.matches('[^\\\\s]')").message("username must not be blank"))]
+    #[x_kube(validation = Rule::new("!self.matches('[\\\\x00-\\\\x1f\\\\x7f]')").message("username must not contain control characters"))]
+    pub username: String,
+
+    /// First name. Absent: not managed. Empty: must be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub first_name: Option<String>,
+
+    /// Last name. Absent: not managed. Empty: must be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub last_name: Option<String>,
+
+    /// E-mail address. Keycloak stores it in lower case. Absent: not managed. Empty: must be empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub email: Option<String>,
+
+    /// Whether the e-mail address counts as verified. Absent: not managed (false when the account is created).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+
+    /// Whether the account may log in. Absent: created enabled, then not managed. `false` is enforced. `true` is
+    /// enforced, but an account that somebody else disabled, or that brute-force protection locked, is not switched on
+    /// again behind their back: it is reported until this field changes or the annotation
+    /// `keycloakuser.dev/reenable` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+
+    /// User attributes, owned one by one: a name that leaves this list is removed from the account, attributes that
+    /// somebody else added stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub attributes: Vec<Attribute>,
+
+    /// Login credentials, one per type. The values are read from Secrets, never from this resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub credentials: Vec<Credential>,
+
+    /// True: no request is made for this account, deletion included, until it is false again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+}
+
+/// Names the connection of an account, in the namespace of the resource.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionReference {
+    /// Kind of the connection.
+    #[serde(default)]
+    pub kind: ConnectionKind,
+    /// Name of the connection.
+    #[serde(default = "default_connection_name")]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+impl Default for ConnectionReference {
+    fn default() -> Self {
+        Self { kind: ConnectionKind::default(), name: default_connection_name() }
+    }
+}
+
+fn default_connection_name() -> String {
+    "default".to_owned()
+}
+
+/// The kinds of connection that a user may name.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionKind {
+    /// A `KeycloakConnection` in the namespace of the user.
+    #[default]
+    KeycloakConnection,
+}
+
+/// A user attribute and its values; their order has no meaning in Keycloak.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribute {
+    /// Name of the attribute. The profile fields username, email, firstName and lastName have fields of their own.
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("!(self in ['username', 'email', 'firstName', 'lastName'])").message("username, email, firstName and lastName are fields of spec, not attributes"))]
+    #[x_kube(validation = Rule::new("self.matches('[^\\\\s]')").message("an attribute name must not be blank"))]
+    #[x_kube(validation = Rule::new("!self.matches('[\\\\x00-\\\\x1f\\\\x7f]')").message("an attribute name must not contain control characters"))]
+    pub name: String,
+    /// The values. An empty list means that the attribute must be absent. Blank values are refused, since Keycloak
+    /// drops them.
+    #[schemars(length(max = 64), inner(length(max = 2048)))]
+    #[x_kube(validation = Rule::new("self.all(value, value.matches('[^\\\\s]'))").message("attribute values must not be blank: Keycloak drops them; an empty list removes the attribute"))]
+    pub values: Vec<String>,
+}
+
+/// A credential whose value comes from a Secret.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Credential {
+    /// Type of the credential.
+    #[serde(rename = "type")]
+    pub type_: CredentialType,
+    /// True: the user must choose another password at the next login. It is said when the password is set, and never
+    /// again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<bool>,
+    /// Where the value is read from.
+    pub value_from: ValueSource,
+}
+
+/// The types of credential that the operator sets.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum CredentialType {
+    /// A password. It is set when the Secret's value changes, and at no other time.
+    Password,
+}
+
+/// Source of a credential's value.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueSource {
+    /// A key of a Secret in the namespace of the resource.
+    pub secret_key_ref: SecretKeyReference,
+}
+
+/// A key of a Secret in the namespace of the resource.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyReference {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key within the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// What the operator found and did. Written whole, by the operator alone.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct KeycloakUserStatus {
+    /// The generation of the spec that this status speaks of; -1 until the operator has seen the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Keycloak's id of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The username as Keycloak has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// `Ready` always; `Reconciling` or `Stalled` only when true; `CredentialsSynced` and `AttributesAccepted` where
+    /// the spec has credentials or attributes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// What this resource put into the account, and therefore takes away again.
+    #[serde(default, skip_serializing_if = "OwnedStatus::is_empty")]
+    pub owned: OwnedStatus,
+    /// What is known of each credential; never its value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub credentials: Vec<CredentialRecord>,
+    /// The value of the annotation `keycloakuser.dev/reconcile-requested-at` that was answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// The value of the annotation `keycloakuser.dev/reenable` that was answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reenable: Option<String>,
+}
+
+/// What the resource put into the account.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnedStatus {
+    /// Names of the attributes that this resource set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub attributes: Vec<String>,
+    /// The value of `enabled` that was applied last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+impl OwnedStatus {
+    /// True if nothing is owned, so that the field is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+/// What is known of a credential that was set from a Secret.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialRecord {
+    /// Type of the credential.
+    #[serde(rename = "type")]
+    pub type_: CredentialType,
+    /// UID of the Secret whose value was seen last.
+    pub secret_uid: String,
+    /// resourceVersion of that Secret: while it is the same, the Secret is not read.
+    pub secret_resource_version: String,
+    /// Which key made `digest`. Another key: the digest says nothing.
+    pub key_id: String,
+    /// HMAC-SHA256 of the value, under a key that only the operator has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// A reset that was begun; whether it arrived is told by the credential's creation date in Keycloak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingReset>,
+}
+
+/// A password reset that was begun.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingReset {
+    /// HMAC-SHA256 of the value that is being set.
+    pub digest: String,
+    /// Creation date (milliseconds) of the password that Keycloak had before; absent if it had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_date: Option<i64>,
+}

@@ -1,0 +1,24 @@
+//! What an account shall be.
+
+use std::collections::BTreeMap;
+
+use super::{AttributeName, AttributeValue, ProfileText, Username};
+
+/// An account as its resource declares it. `None` means "not managed".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredUser {
+    /// Name the user logs in with.
+    pub username: Username,
+    /// First name.
+    pub first_name: Option<ProfileText>,
+    /// Last name.
+    pub last_name: Option<ProfileText>,
+    /// E-mail address.
+    pub email: Option<ProfileText>,
+    /// Whether the address counts as verified.
+    pub email_verified: Option<bool>,
+    /// Whether the account may log in.
+    pub enabled: Option<bool>,
+    /// Declared attributes; no values means "must be absent".
+    pub attributes: BTreeMap<AttributeName, Vec<AttributeValue>>,
+}

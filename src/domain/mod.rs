@@ -1,0 +1,26 @@
+//! The decisions: what an account shall be, what it is, what is ours, and the steps from one to the other.
+//!
+//! Pure: no client, no clock, no runtime. Everything here is total, so that it can be tested without a server.
+
+mod birth;
+mod credential;
+mod desired;
+mod diff;
+mod grants;
+mod name;
+mod observed;
+mod plan;
+mod profile;
+
+pub use birth::BirthMark;
+pub use credential::{CredentialKey, Digest, PasswordDecision, PasswordRecord, Pending, SecretVersion, decide_password};
+pub use desired::DesiredUser;
+pub use diff::{DiffInput, diff, differs_in_attributes};
+pub use grants::UsernameGrants;
+pub use name::{
+    AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,
+    UserId, Username,
+};
+pub use observed::ObservedUser;
+pub use plan::{Field, NewUser, Notice, Owned, Plan, ProfileUpdate, Step};
+pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};
