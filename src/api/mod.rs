@@ -16,7 +16,7 @@ pub use connection::{
     ConnectionAuth, ConnectionGrants, ConnectionSync, ConnectionTls, ObjectKind, PasswordLogin, Reenable,
     SecretReference,
 };
-pub use crd::{custom_resource_definitions, render_definitions};
+pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};
 pub use user::{
     Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialType, KeycloakUser,
