@@ -80,6 +80,7 @@ reasons! {
     InvalidSpec = "The spec breaks a rule of the schema. Correct it.",
     UsernameNotGranted = "The connection's `grants.usernames` do not allow this username. Choose another, or extend the grants.",
     ForeignAccount = "An account of that name or id exists that this resource did not create; it is left alone. Delete or rename one of the two.",
+    UsernameTaken = "Another account of the realm has that username. Choose another, or rename that account.",
     EmailTaken = "Another account of the realm has that e-mail address. Change one of the two.",
     ValueRejected = "Keycloak refuses a value, by the realm's user profile or otherwise. The message names it.",
     PasswordRejected = "The realm's password policy refuses the password. Everything else is applied. Change the Secret.",

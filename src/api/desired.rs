@@ -15,6 +15,8 @@ pub struct Violation {
     pub flaw: Flaw,
 }
 
+impl std::error::Error for Violation {}
+
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.field, self.flaw)

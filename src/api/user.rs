@@ -244,6 +244,8 @@ pub struct CredentialRecord {
     pub type_: CredentialType,
     /// UID of the Secret whose value was seen last.
     pub secret_uid: String,
+    /// Key of that Secret.
+    pub secret_key: String,
     /// resourceVersion of that Secret: while it is the same, the Secret is not read.
     pub secret_resource_version: String,
     /// Which key made `digest`. Another key: the digest says nothing.

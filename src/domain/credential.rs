@@ -64,6 +64,8 @@ impl fmt::Debug for CredentialKey {
 pub struct SecretVersion {
     /// UID of the Secret.
     pub uid: String,
+    /// Key within the Secret.
+    pub key: String,
     /// Its resourceVersion.
     pub resource_version: String,
 }
@@ -147,7 +149,7 @@ mod tests {
     }
 
     fn record(value: &str, pending: Option<Pending>) -> PasswordRecord {
-        let secret = SecretVersion { uid: "u".into(), resource_version: "1".into() };
+        let secret = SecretVersion { uid: "u".into(), key: "password".into(), resource_version: "1".into() };
         PasswordRecord { secret, key_id: KEY.into(), digest: Some(digest(value)), pending, assumed: false }
     }
 
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_record_settles_only_the_version_that_it_names() {
-        let other = SecretVersion { uid: "u".into(), resource_version: "2".into() };
+        let other = SecretVersion { uid: "u".into(), key: "password".into(), resource_version: "2".into() };
         let record = record("old", None);
         assert!(record.settles(&record.secret.clone()));
         assert!(!record.settles(&other));

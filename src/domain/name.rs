@@ -154,10 +154,12 @@ impl AttributeValue {
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes an id as Keycloak gave it.
+    /// Accepts what Keycloak's ids are made of: letters, digits, `-`, `_` and `:` (a UUID, or `f:…:…` for accounts of
+    /// a directory). Whoever may write a status must not choose a path of the Admin API with it.
     #[must_use]
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
+    pub fn parse(id: &str) -> Option<Self> {
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':');
+        (!id.is_empty() && id.len() <= MAX_PROFILE_LENGTH && id.chars().all(valid)).then(|| Self(id.to_owned()))
     }
 
     /// The id.
@@ -215,6 +217,14 @@ mod tests {
         assert_eq!(Username::parse("a\u{0}b"), Err(Flaw::ControlCharacters));
         assert_eq!(AttributeValue::parse(""), Err(Flaw::Blank));
         assert!(AttributeValue::parse("line\nbreak").is_ok());
+    }
+
+    #[test]
+    fn an_id_cannot_lead_elsewhere() {
+        assert!(UserId::parse("8c7d2f3e-0000-4000-8000-000000000000").is_some());
+        for id in ["", "..", "a/b", "a%2fb", "profile?x"] {
+            assert_eq!(UserId::parse(id), None, "{id}");
+        }
     }
 
     #[test]

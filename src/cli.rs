@@ -1,0 +1,156 @@
+//! The command line: what can be said, and how the parts are put together for it.
+
+use std::io::Write;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::api::{custom_resource_definitions, render_definition};
+use crate::controller::{self, Metrics, Scope, Settings};
+use crate::process::{self, Health, LogFormat};
+
+/// Keeps Keycloak accounts as KeycloakUser resources declare them.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator.
+    Run(RunArgs),
+    /// Print the CustomResourceDefinitions as YAML.
+    Crd,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Namespaces to watch, separated by commas; the operator's own if there is none.
+    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', conflicts_with = "cluster_wide")]
+    watch_namespaces: Vec<String>,
+    /// Watch all namespaces. The operator can then read every Secret of the cluster.
+    #[arg(long, env = "CLUSTER_WIDE", value_parser = clap::builder::BoolishValueParser::new())]
+    cluster_wide: bool,
+    /// Namespace of the operator itself.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    own_namespace: String,
+    /// Name of this process in events.
+    #[arg(long, env = "POD_NAME", default_value = "keycloak-user-operator")]
+    pod_name: String,
+    /// Secret in the operator's namespace that holds its key for digests of passwords; made if absent.
+    #[arg(long, env = "CREDENTIAL_KEY_SECRET", default_value = "keycloak-user-operator-credential-key")]
+    credential_key_secret: String,
+    /// Port for /livez, /readyz and /metrics, on all addresses.
+    #[arg(long, env = "HTTP_PORT", default_value_t = 8080)]
+    http_port: u16,
+    /// Most accounts that are worked on at one time.
+    #[arg(long, env = "CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+struct LogArgs {
+    /// How log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: Format,
+    /// What is logged: a level, or target=level pairs.
+    #[arg(long, env = "LOG_FILTER", default_value = "info")]
+    log_filter: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Does what the command line says; errors go to standard error as one sentence.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Run(args) => run(args),
+        Command::Crd => print_definitions().map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn print_definitions() -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    for definition in custom_resource_definitions() {
+        let text = render_definition(&definition).map_err(std::io::Error::other)?;
+        write!(output, "---\n{text}")?;
+    }
+    Ok(())
+}
+
+fn run(args: RunArgs) -> Result<(), Failure> {
+    let format = match args.log.log_format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    process::start_logging(format, &args.log.log_filter)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(operate(args))
+}
+
+/// Runs the controller and the port for probes until a signal; the end of either is the end of both.
+async fn operate(args: RunArgs) -> Result<(), Failure> {
+    let shutdown = process::on_signal()?;
+    let client = kube::Client::try_default().await?;
+    let (health, metrics, mut registry) = (Health::default(), Metrics::default(), Registry::default());
+    metrics.controller.register(&mut registry);
+    metrics.keycloak.register(&mut registry);
+    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, args.http_port));
+    info!(version = env!("CARGO_PKG_VERSION"), %address, "starting");
+    // The probes are answered until the last pass has ended.
+    let close_port = CancellationToken::new();
+    let port = tokio::spawn(process::serve(address, health.clone(), registry, close_port.clone()));
+    let controller = controller::run(client, settings(args), metrics, move || health.set_ready(), shutdown);
+    let outcome: Result<(), Failure> = tokio::select! {
+        ended = controller => ended.map_err(Into::into),
+        ended = port => Err(port_ended(ended)),
+    };
+    if let Err(failure) = &outcome {
+        error!(error = %failure, "stopping");
+    }
+    close_port.cancel();
+    outcome
+}
+
+fn port_ended(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Failure {
+    match ended {
+        Ok(Err(failure)) => format!("the port for probes and metrics cannot be served: {failure}").into(),
+        Ok(Ok(())) => "the port for probes and metrics has closed".into(),
+        Err(failure) => failure.into(),
+    }
+}
+
+fn settings(args: RunArgs) -> Settings {
+    let scopes = match (args.cluster_wide, args.watch_namespaces) {
+        (true, _) => vec![Scope::Cluster],
+        (false, listed) if listed.iter().all(String::is_empty) => vec![Scope::Namespace(args.own_namespace.clone())],
+        (false, listed) => listed.into_iter().filter(|name| !name.is_empty()).map(Scope::Namespace).collect(),
+    };
+    Settings {
+        scopes,
+        own_namespace: args.own_namespace,
+        credential_key_secret: args.credential_key_secret,
+        concurrency: args.concurrency,
+        instance: args.pod_name,
+    }
+}

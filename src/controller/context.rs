@@ -1,0 +1,65 @@
+//! What every pass shares.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::PartialObjectMeta;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::Semaphore;
+
+use super::backoff::Backoff;
+use super::metrics::ControllerMetrics;
+use crate::api::{KeycloakConnection, KeycloakUser};
+use crate::domain::CredentialKey;
+use crate::keycloak::KeycloakMetrics;
+use crate::realm::RealmRegistry;
+
+/// What the controllers of all namespaces share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) realms: RealmRegistry,
+    pub(super) credential_key: CredentialKey,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: ControllerMetrics,
+    pub(super) keycloak_metrics: KeycloakMetrics,
+    /// Bounds the passes that run at one time, over all namespaces.
+    pub(super) passes: Semaphore,
+}
+
+/// What the passes of one scope (a namespace, or all of them) share: its caches, which know only of that scope.
+pub(super) struct Context {
+    pub(super) shared: Arc<Shared>,
+    pub(super) users: Store<KeycloakUser>,
+    pub(super) connections: Store<KeycloakConnection>,
+    pub(super) secrets: Store<PartialObjectMeta<Secret>>,
+    pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
+    pub(super) backoff: Backoff,
+}
+
+impl Context {
+    /// The API for users of that namespace.
+    pub(super) fn users_api(&self, namespace: &str) -> Api<KeycloakUser> {
+        Api::namespaced(self.shared.client.clone(), namespace)
+    }
+
+    /// UID and resourceVersion of a Secret, from the cache.
+    pub(super) fn secret_version(&self, namespace: &str, name: &str) -> Option<(String, String)> {
+        version(&self.secrets.get(&ObjectRef::new(name).within(namespace))?.metadata)
+    }
+
+    /// UID and resourceVersion of a ConfigMap, from the cache.
+    pub(super) fn config_map_version(&self, namespace: &str, name: &str) -> Option<(String, String)> {
+        version(&self.config_maps.get(&ObjectRef::new(name).within(namespace))?.metadata)
+    }
+}
+
+fn version(metadata: &kube::core::ObjectMeta) -> Option<(String, String)> {
+    Some((metadata.uid.clone()?, metadata.resource_version.clone()?))
+}
+
+/// Namespace and name, which every object of ours has.
+pub(super) fn key_of<K: kube::Resource>(object: &K) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}

@@ -1,0 +1,233 @@
+//! The first phase: what the resource refers to. The only place that reads Secrets and connections.
+//!
+//! Versions come from the caches; an object is read only when its version is another than the one last used.
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Api;
+use kube::runtime::reflector::ObjectRef;
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::Context;
+use super::error::DereferenceError as Error;
+use crate::api::{
+    CaReference, ConnectionAuth, Credential, KeycloakConnection, KeycloakConnectionSpec, ObjectKind, Reenable,
+};
+use crate::domain::{PasswordRecord, SecretVersion, UsernameGrants};
+use crate::keycloak::{CertificateAuthorities, Client, Login, Server};
+use crate::realm::{ConnectionName, Realm};
+
+/// How often an account is compared with its resource if the connection does not say.
+pub(super) const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+
+/// A connection that can be used, and what it says about its users.
+pub(super) struct Connection {
+    pub(super) name: String,
+    pub(super) realm: Arc<Realm>,
+    pub(super) sweep_interval: Duration,
+    pub(super) reenable_always: bool,
+    pub(super) usernames: UsernameGrants,
+}
+
+/// The password that the account shall have.
+pub(super) enum Password {
+    /// None is declared.
+    Undeclared,
+    /// The one that the record speaks of, so that the Secret was not read.
+    Settled,
+    /// Read from its Secret.
+    Value {
+        value: SecretString,
+        temporary: bool,
+        version: SecretVersion,
+    },
+}
+
+/// Resolves a connection to its realm, which is opened if it is not, or if anything that it was made of has changed.
+pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -> Result<Connection, Error> {
+    let found = context.connections.get(&ObjectRef::new(name).within(namespace));
+    let connection = found.ok_or_else(|| Error::ConnectionNotFound(name.to_owned()))?;
+    let realm = realm(context, namespace, name, &connection).await?;
+    let spec = &connection.spec;
+    let sync = spec.sync.clone().unwrap_or_default();
+    Ok(Connection {
+        name: name.to_owned(),
+        realm,
+        sweep_interval: sweep_interval(spec),
+        reenable_always: sync.reenable == Some(Reenable::Always),
+        usernames: UsernameGrants::new(spec.grants.as_ref().map_or(&[], |grants| &grants.usernames)),
+    })
+}
+
+/// The interval of the periodic check; the schema has seen to its form.
+pub(super) fn sweep_interval(spec: &KeycloakConnectionSpec) -> Duration {
+    let declared = spec.sync.as_ref().and_then(|sync| sync.sweep_interval.as_deref());
+    let parsed = declared.and_then(|text| text.parse::<kube::core::Duration>().ok());
+    parsed.map_or(DEFAULT_SWEEP_INTERVAL, Duration::from)
+}
+
+async fn realm(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    connection: &KeycloakConnection,
+) -> Result<Arc<Realm>, Error> {
+    let registry = &context.shared.realms;
+    let key = ConnectionName { namespace: namespace.to_owned(), name: name.to_owned() };
+    let fingerprint = fingerprint(context, namespace, name, connection)?;
+    if let Some(realm) = registry.get(&key, &fingerprint) {
+        return Ok(realm);
+    }
+    let server = server(context, namespace, name, &connection.spec).await?;
+    let client = Client::new(server, context.shared.keycloak_metrics.clone())
+        .map_err(|_| invalid(name, "the TLS set-up fails; check tls.caRef"))?;
+    Ok(registry.put(key, fingerprint, Realm::new(client)))
+}
+
+/// Names the versions of everything that a realm is made of.
+fn fingerprint(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    connection: &KeycloakConnection,
+) -> Result<String, Error> {
+    let secret = secret_of(&connection.spec.auth).ok_or_else(|| invalid(name, "auth names no way to log in"))?;
+    let login = context.secret_version(namespace, secret).ok_or_else(|| secret_not_found(name, secret))?;
+    let authorities = match &connection.spec.tls {
+        Some(tls) => Some(authorities_version(context, namespace, &tls.ca_ref).ok_or_else(|| ca_not_found(name, &tls.ca_ref))?),
+        None => None,
+    };
+    let uid = connection.metadata.uid.as_deref().unwrap_or_default();
+    Ok(format!("{uid}/{:?}/{login:?}/{authorities:?}", connection.metadata.generation))
+}
+
+fn authorities_version(context: &Context, namespace: &str, reference: &CaReference) -> Option<(String, String)> {
+    match reference.kind {
+        ObjectKind::ConfigMap => context.config_map_version(namespace, &reference.name),
+        ObjectKind::Secret => context.secret_version(namespace, &reference.name),
+    }
+}
+
+async fn server(context: &Context, namespace: &str, name: &str, spec: &KeycloakConnectionSpec) -> Result<Server, Error> {
+    let url: reqwest::Url = spec.url.parse().map_err(|_| invalid(name, "url is not a URL; correct it"))?;
+    if url.scheme() != "https" && spec.allow_http != Some(true) {
+        return Err(invalid(name, "url is not https; set allowHttp: true if that is meant"));
+    }
+    if matches!(spec.realm.as_str(), "." | "..") {
+        return Err(invalid(name, "realm is not the name of a realm; correct it"));
+    }
+    let certificate_authorities = match &spec.tls {
+        Some(tls) => Some(authorities(context, namespace, name, &tls.ca_ref).await?),
+        None => None,
+    };
+    Ok(Server { url, realm: spec.realm.clone(), login: login(context, namespace, name, &spec.auth).await?, certificate_authorities })
+}
+
+async fn login(context: &Context, namespace: &str, name: &str, auth: &ConnectionAuth) -> Result<Login, Error> {
+    let secret_name = secret_of(auth).ok_or_else(|| invalid(name, "auth names no way to log in"))?;
+    let secret = read_secret(context, namespace, secret_name).await?.ok_or_else(|| secret_not_found(name, secret_name))?;
+    let value = |key: &'static str| {
+        text(&secret, key).ok_or_else(|| Error::ConnectionSecretInvalid {
+            connection: name.to_owned(),
+            secret: secret_name.to_owned(),
+            key,
+        })
+    };
+    match &auth.password {
+        Some(password) => Ok(Login::Password {
+            realm: password.realm.clone(),
+            username: value("username")?,
+            password: value("password")?.into(),
+        }),
+        None => Ok(Login::ClientCredentials { id: value("client-id")?, secret: value("client-secret")?.into() }),
+    }
+}
+
+fn secret_of(auth: &ConnectionAuth) -> Option<&str> {
+    let client = auth.client_credentials.as_ref().map(|login| &login.secret_ref);
+    let reference = client.or_else(|| auth.password.as_ref().map(|login| &login.secret_ref));
+    reference.map(|reference| reference.name.as_str())
+}
+
+async fn authorities(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    reference: &CaReference,
+) -> Result<CertificateAuthorities, Error> {
+    let pem = match reference.kind {
+        ObjectKind::ConfigMap => {
+            let api: Api<ConfigMap> = Api::namespaced(context.shared.client.clone(), namespace);
+            let found = api.get_opt(&reference.name).await.map_err(kubernetes)?;
+            found.and_then(|map| map.data?.remove(&reference.key)).map(String::into_bytes)
+        }
+        ObjectKind::Secret => {
+            let found = read_secret(context, namespace, &reference.name).await?;
+            found.and_then(|secret| secret.data?.remove(&reference.key)).map(|bytes| bytes.0)
+        }
+    };
+    let pem = pem.ok_or_else(|| ca_not_found(name, reference))?;
+    CertificateAuthorities::from_pem(&pem).map_err(|_| Error::CertificateAuthorityInvalid {
+        connection: name.to_owned(),
+        object: described(reference),
+    })
+}
+
+/// The password of an account; the Secret is read only if the record does not settle the matter.
+pub(super) async fn password(
+    context: &Context,
+    namespace: &str,
+    declared: Option<&Credential>,
+    record: Option<&PasswordRecord>,
+) -> Result<Password, Error> {
+    let Some(credential) = declared else {
+        return Ok(Password::Undeclared);
+    };
+    let reference = &credential.value_from.secret_key_ref;
+    let missing = || Error::SecretNotFound(reference.name.clone());
+    let (uid, resource_version) = context.secret_version(namespace, &reference.name).ok_or_else(missing)?;
+    let version = SecretVersion { uid, key: reference.key.clone(), resource_version };
+    if record.is_some_and(|record| record.settles(&version)) {
+        return Ok(Password::Settled);
+    }
+    let secret = read_secret(context, namespace, &reference.name).await?.ok_or_else(missing)?;
+    let (name, key) = (reference.name.clone(), reference.key.clone());
+    if !secret.data.as_ref().is_some_and(|data| data.contains_key(&key)) {
+        return Err(Error::SecretKeyNotFound { secret: name, key });
+    }
+    let value = text(&secret, &key).ok_or(Error::SecretValueEmpty { secret: name, key })?;
+    Ok(Password::Value { value: value.into(), temporary: credential.temporary.unwrap_or_default(), version })
+}
+
+async fn read_secret(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
+    let api: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
+    api.get_opt(name).await.map_err(kubernetes)
+}
+
+/// A value that is text and not blank.
+fn text(secret: &Secret, key: &str) -> Option<String> {
+    let bytes = &secret.data.as_ref()?.get(key)?.0;
+    let text = std::str::from_utf8(bytes).ok()?;
+    (!text.trim().is_empty()).then(|| text.to_owned())
+}
+
+fn described(reference: &CaReference) -> String {
+    format!("{:?} {} (key {})", reference.kind, reference.name, reference.key)
+}
+
+fn invalid(connection: &str, problem: &str) -> Error {
+    Error::ConnectionInvalid { connection: connection.to_owned(), problem: problem.to_owned() }
+}
+
+fn secret_not_found(connection: &str, secret: &str) -> Error {
+    Error::ConnectionSecretNotFound { connection: connection.to_owned(), secret: secret.to_owned() }
+}
+
+fn ca_not_found(connection: &str, reference: &CaReference) -> Error {
+    Error::CertificateAuthorityNotFound { connection: connection.to_owned(), object: described(reference) }
+}
+
+fn kubernetes(error: kube::Error) -> Error {
+    Error::Kubernetes(Box::new(error))
+}

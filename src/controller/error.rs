@@ -1,0 +1,219 @@
+//! What can go wrong in a pass: one enum per phase, one class, reason and sentence each.
+
+use std::time::Duration;
+
+use crate::api::{Reason, Violation};
+use crate::keycloak::{ErrorKind, KeycloakError};
+
+/// A pass that did not reach its end, by the phase that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading what the resource refers to.
+    #[error(transparent)]
+    Dereference(#[from] DereferenceError),
+    /// Parsing the spec.
+    #[error("{0}; correct the resource")]
+    Validate(#[from] Violation),
+    /// Finding and reading the account.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// Changing the account.
+    #[error(transparent)]
+    Act(#[from] ActError),
+    /// Writing to the Kubernetes API.
+    #[error("the Kubernetes API: {0}")]
+    Kubernetes(#[source] Box<kube::Error>),
+    /// The resource was changed since it was read; nothing is wrong, the pass is repeated with the newer one.
+    #[error("the resource has changed meanwhile")]
+    Outdated,
+    /// The pass as a whole.
+    #[error("a pass took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+}
+
+/// Something that the resource refers to cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DereferenceError {
+    /// The connection does not exist.
+    #[error("KeycloakConnection {0} does not exist in this namespace; create it, or name another in connectionRef")]
+    ConnectionNotFound(String),
+    /// The connection breaks a rule.
+    #[error("KeycloakConnection {connection}: {problem}")]
+    ConnectionInvalid {
+        /// Name of the connection.
+        connection: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The connection's Secret does not exist.
+    #[error("Secret {secret} of KeycloakConnection {connection} does not exist; create it")]
+    ConnectionSecretNotFound {
+        /// Name of the connection.
+        connection: String,
+        /// Name of the Secret.
+        secret: String,
+    },
+    /// The connection's Secret lacks a key.
+    #[error("Secret {secret} of KeycloakConnection {connection} has no text under the key {key}; add it")]
+    ConnectionSecretInvalid {
+        /// Name of the connection.
+        connection: String,
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// The object with the certificate authorities does not exist.
+    #[error("{object} with the certificate authorities of KeycloakConnection {connection} does not exist or lacks its key")]
+    CertificateAuthorityNotFound {
+        /// Name of the connection.
+        connection: String,
+        /// Kind, name and key.
+        object: String,
+    },
+    /// The certificate authorities cannot be read.
+    #[error("{object} of KeycloakConnection {connection} does not hold PEM certificates")]
+    CertificateAuthorityInvalid {
+        /// Name of the connection.
+        connection: String,
+        /// Kind, name and key.
+        object: String,
+    },
+    /// A credential's Secret does not exist.
+    #[error("Secret {0} of the password does not exist; create it")]
+    SecretNotFound(String),
+    /// A credential's Secret lacks the key.
+    #[error("Secret {secret} of the password has no key {key}; add it")]
+    SecretKeyNotFound {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// A credential's value is empty.
+    #[error("the password in Secret {secret} under the key {key} is empty, blank or not UTF-8 text; give it a value")]
+    SecretValueEmpty {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// Reading one of these failed.
+    #[error("the Kubernetes API: {0}")]
+    Kubernetes(#[source] Box<kube::Error>),
+}
+
+/// The account cannot be found or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// An account that this resource did not create.
+    #[error("{0}; it is left alone. Delete or rename one of the two")]
+    ForeignAccount(String),
+    /// A request failed.
+    #[error(transparent)]
+    Keycloak(#[from] KeycloakError),
+}
+
+/// The account cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// The connection does not allow the username.
+    #[error("grants.usernames of KeycloakConnection {connection} do not allow the username {username}")]
+    UsernameNotGranted {
+        /// Name of the connection.
+        connection: String,
+        /// The username.
+        username: String,
+    },
+    /// Creating it met an account that this resource did not create.
+    #[error("an account named {0} exists in the realm and was not created by this resource; it is left alone. Delete or rename one of the two")]
+    ForeignAccount(String),
+    /// Another account has the username.
+    #[error("another account of the realm is named {0}; choose another username, or rename that account")]
+    UsernameTaken(String),
+    /// Another account has the e-mail address.
+    #[error("another account of the realm has the e-mail address of this resource; change one of the two")]
+    EmailTaken,
+    /// A request failed.
+    #[error(transparent)]
+    Keycloak(#[from] KeycloakError),
+}
+
+/// What helps against an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Trying again, after this time if the server named one.
+    Transient(Option<Duration>),
+    /// An object that is not there yet; its watch wakes us.
+    Waiting,
+    /// A change on the connection, or in Keycloak on what the connection may do. Retried, since nothing tells us.
+    Misconfigured,
+    /// A change of the resource, or of the account in Keycloak.
+    Terminal,
+}
+
+/// The watch delivers the newer resource within milliseconds.
+const OUTDATED_RETRY: Duration = Duration::from_millis(200);
+
+impl From<kube::Error> for Error {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 409 => Self::Outdated,
+            other => Self::Kubernetes(Box::new(other)),
+        }
+    }
+}
+
+impl Error {
+    /// Reason and class, for the status, the event, the metric and the next try.
+    #[must_use]
+    pub fn verdict(&self) -> (Reason, Class) {
+        match self {
+            Self::Dereference(error) => error.verdict(),
+            Self::Validate(_) => (Reason::InvalidSpec, Class::Terminal),
+            Self::Observe(ObserveError::ForeignAccount(_)) => (Reason::ForeignAccount, Class::Terminal),
+            Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error)) => keycloak(&error.kind),
+            Self::Act(ActError::UsernameNotGranted { .. }) => (Reason::UsernameNotGranted, Class::Terminal),
+            Self::Act(ActError::ForeignAccount(_)) => (Reason::ForeignAccount, Class::Terminal),
+            Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
+            Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
+            Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
+            Self::Outdated => (Reason::KubernetesError, Class::Transient(Some(OUTDATED_RETRY))),
+            Self::TimedOut(_) => (Reason::TimedOut, Class::Transient(None)),
+        }
+    }
+}
+
+impl DereferenceError {
+    fn verdict(&self) -> (Reason, Class) {
+        match self {
+            Self::ConnectionNotFound(_) => (Reason::ConnectionNotFound, Class::Waiting),
+            Self::ConnectionInvalid { .. } => (Reason::ConnectionInvalid, Class::Misconfigured),
+            Self::ConnectionSecretNotFound { .. } => (Reason::ConnectionSecretNotFound, Class::Waiting),
+            Self::ConnectionSecretInvalid { .. } => (Reason::ConnectionSecretInvalid, Class::Waiting),
+            Self::CertificateAuthorityNotFound { .. } => (Reason::CertificateAuthorityNotFound, Class::Waiting),
+            Self::CertificateAuthorityInvalid { .. } => (Reason::CertificateAuthorityInvalid, Class::Misconfigured),
+            Self::SecretNotFound(_) => (Reason::SecretNotFound, Class::Waiting),
+            Self::SecretKeyNotFound { .. } => (Reason::SecretKeyNotFound, Class::Waiting),
+            Self::SecretValueEmpty { .. } => (Reason::SecretValueEmpty, Class::Waiting),
+            Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
+        }
+    }
+}
+
+/// Reason and class of an answer of Keycloak.
+fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
+    match kind {
+        ErrorKind::Unreachable(_) => (Reason::KeycloakUnreachable, Class::Transient(None)),
+        ErrorKind::Timeout(_) => (Reason::KeycloakTimeout, Class::Transient(None)),
+        ErrorKind::CredentialsRefused(_) => (Reason::CredentialsRefused, Class::Misconfigured),
+        ErrorKind::Forbidden => (Reason::Forbidden, Class::Misconfigured),
+        ErrorKind::RealmNotFound => (Reason::RealmNotFound, Class::Misconfigured),
+        ErrorKind::Throttled(after) => (Reason::TooManyRequests, Class::Transient(*after)),
+        ErrorKind::Server(_) | ErrorKind::Unexpected(_) => (Reason::KeycloakError, Class::Transient(None)),
+        // The account vanished between two requests, or somebody took its name: the next pass finds out.
+        ErrorKind::NotFound | ErrorKind::Conflict(_) => (Reason::KeycloakError, Class::Transient(None)),
+        ErrorKind::Rejected(_) => (Reason::ValueRejected, Class::Terminal),
+        ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory => (Reason::PasswordRejected, Class::Terminal),
+    }
+}

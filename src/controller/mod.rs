@@ -1,0 +1,230 @@
+//! The controller: watches resources, brings accounts in line, reports what came of it.
+//!
+//! May use `api`, `domain` and `realm` (and through it the errors of `keycloak`). [`run`] starts one set of streams for
+//! each namespace; `reconcile` is the script of a pass, the other modules are its phases.
+
+mod act;
+mod backoff;
+mod cleanup;
+mod connections;
+mod context;
+mod credential_key;
+mod dereference;
+mod error;
+mod finalizer;
+mod metrics;
+mod observe;
+mod password;
+mod reconcile;
+mod references;
+mod report;
+mod status;
+mod watch;
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::mpsc::unbounded;
+use kube::Client;
+use kube::runtime::controller::{Config, Controller, Error as QueueError};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{Lookup, Store};
+use kube::runtime::reflector::store::WriterDropped;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+pub use credential_key::CredentialKeyError;
+pub use error::{ActError, Class, DereferenceError, Error, ObserveError};
+pub use metrics::ControllerMetrics;
+pub use watch::Scope;
+
+use context::{Context, Shared};
+use references::References;
+use watch::Wake;
+
+use crate::keycloak::KeycloakMetrics;
+use crate::realm::RealmRegistry;
+
+/// Names us to the API server, as field manager and as reporter of events.
+const FIELD_MANAGER: &str = "keycloak-user-operator";
+/// Longest time for one pass over one user.
+const PASS_LIMIT: Duration = Duration::from_secs(60);
+/// Longest time that passes under way are waited for at the end.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
+
+/// What the controller needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which namespaces to watch.
+    pub scopes: Vec<Scope>,
+    /// Namespace of the operator itself.
+    pub own_namespace: String,
+    /// Name of the Secret with the operator's key for digests of passwords, in the operator's namespace.
+    pub credential_key_secret: String,
+    /// Most passes at one time.
+    pub concurrency: u16,
+    /// Name of this process in events, such as the name of its pod.
+    pub instance: String,
+}
+
+/// The metrics of everything that [`run`] does.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// Of the controller.
+    pub controller: ControllerMetrics,
+    /// Of the requests to Keycloak.
+    pub keycloak: KeycloakMetrics,
+}
+
+/// The controller cannot start, or has ended without being asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The operator's own key cannot be had.
+    #[error(transparent)]
+    CredentialKey(#[from] CredentialKeyError),
+    /// A task has ended.
+    #[error("a task of the controller has ended unexpectedly; the process ends, to be started anew")]
+    TaskEnded,
+}
+
+/// Runs until `shutdown`, then ends the passes under way. `ready` is called once all caches are filled.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    metrics: Metrics,
+    ready: impl Fn() + Send + Sync + 'static,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let key = credential_key::ensure(&client, &settings.own_namespace, &settings.credential_key_secret);
+    let credential_key = tokio::select! {
+        key = key => key?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(settings.instance.clone()) };
+    let shared = Arc::new(Shared {
+        recorder: Recorder::new(client.clone(), reporter),
+        client,
+        realms: RealmRegistry::default(),
+        credential_key,
+        metrics: metrics.controller,
+        keycloak_metrics: metrics.keycloak,
+        passes: Semaphore::new(settings.concurrency.into()),
+    });
+    let waiting = Arc::new(ReadyCount { scopes: settings.scopes.len(), filled: 0.into(), ready: Box::new(ready) });
+    let mut tasks = JoinSet::new();
+    for scope in settings.scopes {
+        let scope = watch_scope(scope, Arc::clone(&shared), settings.concurrency, Arc::clone(&waiting), shutdown.clone());
+        tasks.spawn(scope);
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if ended.is_err() || !shutdown.is_cancelled() {
+            return Err(RunError::TaskEnded);
+        }
+    }
+    Ok(())
+}
+
+/// Calls `ready` when the last scope has filled its caches.
+struct ReadyCount {
+    scopes: usize,
+    filled: std::sync::atomic::AtomicUsize,
+    ready: Box<dyn Fn() + Send + Sync>,
+}
+
+impl ReadyCount {
+    fn one_more(&self) {
+        if self.filled.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == self.scopes {
+            (self.ready)();
+        }
+    }
+}
+
+/// The controllers of one scope: first its caches, then the passes, so that no pass misses what is merely not read yet.
+async fn watch_scope(
+    scope: Scope,
+    shared: Arc<Shared>,
+    concurrency: u16,
+    waiting: Arc<ReadyCount>,
+    shutdown: CancellationToken,
+) {
+    let (wake_users, woken_users) = unbounded();
+    let (wake_connections, woken_connections) = unbounded();
+    let wake = Arc::new(Wake {
+        users: wake_users,
+        connections: wake_connections,
+        user_references: References::default(),
+        connection_references: References::default(),
+    });
+    let mut caches = JoinSet::new();
+    let (secrets, config_maps) = watch::spawn_versions(&scope, &shared.client, &wake, &mut caches);
+    let forget = { let shared = Arc::clone(&shared); move |name: &_| shared.realms.forget(name) };
+    let (connections, changed_connections) =
+        watch::connections(scope.api(&shared.client), Arc::clone(&wake), forget, &shared.metrics);
+    let (users, changed_users) = watch::users(scope.api(&shared.client), wake, &shared.metrics);
+    let context = Arc::new(Context {
+        shared,
+        users: users.clone(),
+        connections: connections.clone(),
+        secrets: secrets.clone(),
+        config_maps: config_maps.clone(),
+        backoff: backoff::Backoff::default(),
+    });
+    let config = || Config::default().concurrency(concurrency);
+    let connections_controller = Controller::for_stream(changed_connections, connections.clone())
+        .reconcile_on(woken_connections)
+        .with_config(config())
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .run(connections::reconcile, |object, error, context| connections::after_error(&context, &object, error), Arc::clone(&context))
+        .for_each(drain);
+    let users_controller = Controller::for_stream(changed_users, users)
+        .reconcile_on(woken_users)
+        .with_config(config())
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+        .run(reconcile::reconcile, |object, error, context| report::after_error(&context, &object, error), context)
+        .for_each(drain);
+    let passes = async {
+        if filled(&secrets, &config_maps).await.is_err() {
+            return;
+        }
+        let users = async {
+            if connections.wait_until_ready().await.is_ok() {
+                info!(?scope, "the caches are filled");
+                waiting.one_more();
+                users_controller.await;
+            }
+        };
+        futures::future::join(connections_controller, users).await;
+    };
+    tokio::select! {
+        () = passes => {}
+        Some(_) = caches.join_next() => {}
+        () = give_up(&shutdown) => {}
+    }
+}
+
+/// Passes under way have so long to end after `shutdown`; a pod is killed after 30 s, and other work waits for the end.
+async fn give_up(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(SHUTDOWN_LIMIT).await;
+}
+
+/// Waits for the caches of what others refer to.
+async fn filled<A, B>(secrets: &Store<A>, config_maps: &Store<B>) -> Result<(), WriterDropped>
+where
+    A: Lookup<DynamicType: Clone + Eq + Hash> + Clone + 'static,
+    B: Lookup<DynamicType: Clone + Eq + Hash> + Clone + 'static,
+{
+    secrets.wait_until_ready().await?;
+    config_maps.wait_until_ready().await
+}
+
+/// Passes have reported themselves; what is left are objects that went while they were queued.
+async fn drain<T, E: std::error::Error, Q: std::error::Error>(result: Result<T, QueueError<E, Q>>) {
+    if let Err(error) = result {
+        debug!(%error, "a pass ended with an error, or its object is gone");
+    }
+}

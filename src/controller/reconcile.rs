@@ -1,0 +1,276 @@
+//! One pass over one user: a script of phases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use super::context::{Context, key_of};
+use super::dereference::{Connection, Password};
+use super::error::{ActError, DereferenceError, Error, ObserveError};
+use super::observe::{Account, mark_of};
+use super::status::{Draft, Verdict};
+use super::{PASS_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
+use crate::api::{KeycloakUser, REENABLE, Reason, desired_user};
+use crate::domain::{
+    DesiredUser, DiffInput, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff, differs_in_attributes,
+};
+
+/// What a pass came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The account is as declared; nothing was written.
+    Unchanged(Recheck),
+    /// The account is as declared, after changes.
+    Applied(Recheck),
+    /// Everything was done that may be done, and something is not as declared.
+    Blocked(Recheck, Reason, String),
+    /// No request was made.
+    Suspended,
+    /// The resource may go.
+    Deleted(Option<Reason>),
+}
+
+/// When to look again.
+pub(super) type Recheck = Duration;
+
+/// Brings one account in line with its resource, and reports what came of it.
+pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
+    let _permit = context.shared.passes.acquire().await;
+    let mut draft = Draft::of(&user);
+    let pass = tokio::time::timeout(PASS_LIMIT, script(&context, &user, &mut draft)).await;
+    let result = pass.unwrap_or(Err(Error::TimedOut(PASS_LIMIT)));
+    report::report(&context, &user, &mut draft, result).await
+}
+
+/// The phases. Each line says what it touches.
+async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<Outcome, Error> {
+    let (namespace, _) = key_of(user);
+    let spec = &user.spec;
+    if spec.suspend == Some(true) {
+        return Ok(Outcome::Suspended);
+    }
+    if user.metadata.deletion_timestamp.is_some() {
+        return cleanup::cleanup(context, user, draft).await;
+    }
+    // Writes the resource once in its life.
+    let fresh = finalizer::ensure(context, user, draft).await?;
+    // Reads the connection and Secrets whose version has changed.
+    let connection = dereference::connection(context, &namespace, &spec.connection_ref.name).await?;
+    let password = dereference::password(context, &namespace, spec.credentials.first(), draft.password.as_ref()).await;
+    let desired = desired_user(spec)?;
+    // Reads Keycloak.
+    let client = connection.realm.client();
+    let account = observe::account(context, client, user, &desired.username, draft, fresh).await?;
+    // Decides, then changes Keycloak; the status too where a crash in between would lose something.
+    let pass = Pass { context, user, connection: &connection, desired: &desired };
+    match account {
+        Account::Absent => pass.create(draft, password?).await,
+        Account::Ours { user: observed, unfinished } => pass.update(draft, observed, password, unfinished).await,
+    }
+}
+
+/// What the changing phases share.
+struct Pass<'a> {
+    context: &'a Context,
+    user: &'a KeycloakUser,
+    connection: &'a Connection,
+    desired: &'a DesiredUser,
+}
+
+impl Pass<'_> {
+    /// Makes the account.
+    async fn create(&self, draft: &mut Draft, password: Password) -> Result<Outcome, Error> {
+        let vanished = draft.user_id.is_some();
+        draft.lost();
+        let plan = self.plan(&draft.owned, None).await?;
+        self.note_notices(draft, &plan);
+        for step in &plan.steps {
+            if let Step::Create(new) = step {
+                self.make(draft, new, self.read_again(password).await?).await?;
+                break;
+            }
+        }
+        if vanished {
+            draft.drift.push("the account was missing".to_owned());
+        }
+        draft.owned = plan.owned.clone();
+        Ok(self.outcome(draft, &plan, None))
+    }
+
+    async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
+        self.check_grant()?;
+        let (client, username) = (self.connection.realm.client(), &self.desired.username);
+        let sent = match &password {
+            Password::Value { value, temporary, .. } => Some((value, *temporary)),
+            Password::Undeclared | Password::Settled => None,
+        };
+        let made = act::create(client, new, username, sent, mark_of(self.user)).await?;
+        draft.user_id = Some(made.id);
+        draft.username = Some(username.canonical());
+        draft.changes.push("create".to_owned());
+        if let Password::Value { value, version, .. } = password {
+            password::created(self.context, draft, &value, version, made.password_refused.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Reads a password whose record spoke of an account that is gone.
+    async fn read_again(&self, password: Password) -> Result<Password, Error> {
+        let Password::Settled = password else {
+            return Ok(password);
+        };
+        let (namespace, _) = key_of(self.user);
+        Ok(dereference::password(self.context, &namespace, self.user.spec.credentials.first(), None).await?)
+    }
+
+    /// Brings an existing account in line: the profile first, and the password even if the profile has a flaw.
+    async fn update(
+        &self,
+        draft: &mut Draft,
+        observed: ObservedUser,
+        password: Result<Password, DereferenceError>,
+        unfinished: bool,
+    ) -> Result<Outcome, Error> {
+        let was_settled = draft.is_settled() && !self.asks_to_reenable();
+        draft.saw(&observed);
+        let plan = self.plan(&draft.owned, Some(&observed)).await?;
+        self.note_notices(draft, &plan);
+        let mut not_kept = None;
+        for step in &plan.steps {
+            if let Step::Update { update, .. } = step {
+                self.change(draft, &plan, &observed, update).await?;
+                not_kept = self.verify(draft, &plan, &observed).await?;
+                draft.changes.push(step.to_string());
+                draft.drift.extend(was_settled.then(|| step.to_string()));
+            }
+        }
+        draft.owned = plan.owned.clone();
+        let password = match password {
+            Ok(password) => password,
+            Err(error) => {
+                let error = Error::from(error);
+                draft.credentials_synced = Some(Verdict::bad(error.verdict().0, error.to_string()));
+                return Err(error);
+            }
+        };
+        let client = self.connection.realm.client();
+        password::synchronize(self.context, client, self.user, draft, &observed.id, password, unfinished).await?;
+        Ok(self.outcome(draft, &plan, not_kept))
+    }
+
+    /// Makes the request; what it gives to the account is noted first, so that a crash leaves nothing unowned.
+    async fn change(
+        &self,
+        draft: &mut Draft,
+        plan: &Plan,
+        observed: &ObservedUser,
+        update: &ProfileUpdate,
+    ) -> Result<(), Error> {
+        if update.username.is_some() {
+            self.check_grant()?;
+        }
+        if !plan.owned.attributes.is_subset(&draft.owned.attributes) {
+            draft.owned.attributes.extend(plan.owned.attributes.iter().cloned());
+            let (namespace, name) = key_of(self.user);
+            draft.write_interim(&self.context.users_api(&namespace), &name).await?;
+        }
+        Ok(act::update(self.connection.realm.client(), &observed.id, update).await?)
+    }
+
+    /// Reads the account once more after a change: Keycloak answers 204 for some changes that it does not keep.
+    async fn verify(&self, draft: &mut Draft, plan: &Plan, before: &ObservedUser) -> Result<Option<String>, Error> {
+        let read = self.connection.realm.client().user(&before.id).await.map_err(ObserveError::from)?;
+        let Some(after) = read else {
+            return Ok(None);
+        };
+        draft.saw(&after);
+        let rest = self.plan(&plan.owned, Some(&after)).await?;
+        Ok(rest.steps.first().map(|step| format!("Keycloak accepted this change but did not keep it: {step}")))
+    }
+
+    /// Compares; reads the user profile (at most every 15 s) if an attribute would be written.
+    async fn plan(&self, owned: &Owned, observed: Option<&ObservedUser>) -> Result<Plan, Error> {
+        let profile = if differs_in_attributes(self.desired, observed, owned) {
+            Some(self.connection.realm.user_profile().await.map_err(ObserveError::from)?)
+        } else {
+            None
+        };
+        Ok(diff(DiffInput {
+            desired: self.desired,
+            observed,
+            owned,
+            profile: profile.as_deref(),
+            mark: mark_of(self.user),
+            reenable: self.asks_to_reenable(),
+            reenable_always: self.connection.reenable_always,
+        }))
+    }
+
+    fn asks_to_reenable(&self) -> bool {
+        let handled = self.user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
+        let asked = self.user.annotations().get(REENABLE);
+        asked.is_some() && asked != handled
+    }
+
+    fn check_grant(&self) -> Result<(), ActError> {
+        if self.connection.usernames.allow(self.desired.username.as_str()) {
+            return Ok(());
+        }
+        let username = self.desired.username.as_str().escape_debug().to_string();
+        Err(ActError::UsernameNotGranted { connection: self.connection.name.clone(), username })
+    }
+
+    fn note_notices(&self, draft: &mut Draft, plan: &Plan) {
+        let refused = plan.notices.iter().find_map(refused_attributes);
+        draft.attributes_accepted = Some(match refused {
+            Some(message) => Verdict::bad(Reason::AttributesNotAccepted, message),
+            None => Verdict::good("Keycloak keeps all declared attributes"),
+        });
+    }
+
+    fn outcome(&self, draft: &Draft, plan: &Plan, not_kept: Option<String>) -> Outcome {
+        let recheck = self.connection.sweep_interval;
+        let credentials = draft.credentials_synced.iter().filter(|verdict| verdict.status == "False");
+        let flaws = plan.notices.iter().map(describe).chain(not_kept.map(|message| (Reason::NotKept, message)));
+        let mut flaws = flaws.chain(credentials.map(|verdict| (verdict.reason, verdict.message.clone())));
+        match flaws.next() {
+            Some((reason, message)) => Outcome::Blocked(recheck, reason, message),
+            None if draft.changes.is_empty() => Outcome::Unchanged(recheck),
+            None => Outcome::Applied(recheck),
+        }
+    }
+}
+
+fn refused_attributes(notice: &Notice) -> Option<String> {
+    match describe(notice) {
+        (Reason::AttributesNotAccepted, message) => Some(message),
+        _ => None,
+    }
+}
+
+fn describe(notice: &Notice) -> (Reason, String) {
+    match notice {
+        Notice::DisabledElsewhere => (
+            Reason::DisabledElsewhere,
+            format!("somebody else disabled the account; annotate {REENABLE} with a new value to switch it on again"),
+        ),
+        Notice::LockedOut => (
+            Reason::LockedOut,
+            format!("brute-force protection locked the account; annotate {REENABLE} with a new value to switch it on again"),
+        ),
+        Notice::AttributesUnknown(names) => (
+            Reason::AttributesNotAccepted,
+            format!("the realm's user profile does not declare, and would drop: {}; declare them there, or remove them here", list(names)),
+        ),
+        Notice::AttributesReadOnly(names) => (
+            Reason::AttributesNotAccepted,
+            format!("the realm's user profile does not let admins write: {}; change the profile, or remove them here", list(names)),
+        ),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+}

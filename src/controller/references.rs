@@ -1,0 +1,102 @@
+//! Who refers to what, so that a changed Secret wakes the users that it concerns and no others.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+
+/// An object that others refer to, by kind, namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Referent {
+    pub(super) kind: ReferentKind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+/// Kinds of object that others refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ReferentKind {
+    Secret,
+    ConfigMap,
+    Connection,
+}
+
+/// Namespace and name of an object that refers to others.
+pub(super) type Referrer = (String, String);
+
+/// A two-way map between objects and what they refer to. As large as the objects that exist.
+#[derive(Debug, Default)]
+pub(super) struct References(Mutex<Maps>);
+
+#[derive(Debug, Default)]
+struct Maps {
+    referents: HashMap<Referrer, HashSet<Referent>>,
+    referrers: HashMap<Referent, BTreeSet<Referrer>>,
+}
+
+impl References {
+    /// Replaces what `referrer` refers to.
+    pub(super) fn set(&self, referrer: &Referrer, referents: HashSet<Referent>) {
+        let mut maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        maps.remove(referrer);
+        for referent in &referents {
+            maps.referrers.entry(referent.clone()).or_default().insert(referrer.clone());
+        }
+        maps.referents.insert(referrer.clone(), referents);
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn remove(&self, referrer: &Referrer) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(referrer);
+    }
+
+    /// Who refers to that object.
+    pub(super) fn referrers(&self, referent: &Referent) -> Vec<Referrer> {
+        let maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        maps.referrers.get(referent).into_iter().flatten().cloned().collect()
+    }
+}
+
+impl Maps {
+    fn remove(&mut self, referrer: &Referrer) {
+        for referent in self.referents.remove(referrer).unwrap_or_default() {
+            if let Some(set) = self.referrers.get_mut(&referent) {
+                set.remove(referrer);
+                if set.is_empty() {
+                    self.referrers.remove(&referent);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(name: &str) -> Referent {
+        Referent { kind: ReferentKind::Secret, namespace: "ns".into(), name: name.into() }
+    }
+
+    fn user(name: &str) -> Referrer {
+        ("ns".into(), name.into())
+    }
+
+    #[test]
+    fn a_changed_reference_replaces_the_old_one() {
+        let references = References::default();
+        references.set(&user("a"), HashSet::from([secret("one")]));
+        references.set(&user("b"), HashSet::from([secret("one")]));
+        references.set(&user("a"), HashSet::from([secret("two")]));
+        assert_eq!(references.referrers(&secret("one")), [user("b")]);
+        assert_eq!(references.referrers(&secret("two")), [user("a")]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_objects_that_are_gone() {
+        let references = References::default();
+        references.set(&user("a"), HashSet::from([secret("one")]));
+        references.remove(&user("a"));
+        let maps = references.0.lock().unwrap();
+        assert!(maps.referents.is_empty() && maps.referrers.is_empty());
+    }
+}

@@ -1,0 +1,212 @@
+//! The edge: every pass is shown, logged, counted and scheduled here, once.
+
+use std::time::Duration;
+
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType};
+use kube::{Resource, ResourceExt};
+use tracing::{debug, error, info, warn};
+
+use super::backoff::jittered;
+use super::context::{Context, key_of};
+use super::dereference::{DEFAULT_SWEEP_INTERVAL, sweep_interval};
+use super::error::{Class, Error};
+use super::reconcile::Outcome;
+use super::status::{Draft, Verdict};
+use crate::api::{ConditionType, KeycloakUser, Reason};
+
+/// Shows what a pass came to, and says when the next one is due.
+pub(super) async fn report(
+    context: &Context,
+    user: &KeycloakUser,
+    draft: &mut Draft,
+    result: Result<Outcome, Error>,
+) -> Result<Action, Error> {
+    if let Err(Error::Outdated) = result {
+        debug!(user = %key(user), "the resource has changed meanwhile; the pass is repeated");
+        return Err(Error::Outdated);
+    }
+    log_changes(user, draft, &result);
+    context.shared.metrics.count_pass(label(&result));
+    if let Ok(Outcome::Deleted(reason)) = &result {
+        forget(context, user, draft, *reason).await;
+        return Ok(Action::await_change());
+    }
+    let ready = ready(&result, user.metadata.deletion_timestamp.is_some());
+    context.shared.metrics.set_state(&uid(user), ready.reason);
+    publish_events(context, user, draft, &ready).await;
+    write_status(context, user, draft, &result, ready).await?;
+    let outcome = result?;
+    context.backoff.forget(&uid(user));
+    Ok(next(&outcome))
+}
+
+/// When to try again after an error; kube calls this.
+pub(super) fn after_error(context: &Context, user: &KeycloakUser, error: &Error) -> Action {
+    let (_, class) = error.verdict();
+    Action::requeue(match class {
+        Class::Transient(Some(wait)) => jittered(wait),
+        Class::Transient(None) | Class::Misconfigured => context.backoff.failed(&uid(user)),
+        Class::Waiting | Class::Terminal => jittered(interval(context, user)),
+    })
+}
+
+fn interval(context: &Context, user: &KeycloakUser) -> Duration {
+    let (namespace, _) = key_of(user);
+    let reference = kube::runtime::reflector::ObjectRef::new(&user.spec.connection_ref.name).within(&namespace);
+    context.connections.get(&reference).map_or(DEFAULT_SWEEP_INTERVAL, |found| sweep_interval(&found.spec))
+}
+
+fn next(outcome: &Outcome) -> Action {
+    match outcome {
+        Outcome::Unchanged(recheck) | Outcome::Applied(recheck) | Outcome::Blocked(recheck, ..) => {
+            Action::requeue(jittered(*recheck))
+        }
+        Outcome::Suspended | Outcome::Deleted(_) => Action::await_change(),
+    }
+}
+
+/// The condition `Ready`.
+fn ready(result: &Result<Outcome, Error>, deleted: bool) -> Verdict {
+    match result {
+        Ok(Outcome::Unchanged(_) | Outcome::Applied(_)) => Verdict::good("the account is as declared"),
+        Ok(Outcome::Blocked(_, reason, message)) => Verdict::bad(*reason, message),
+        Ok(Outcome::Suspended) if deleted => {
+            Verdict::unknown(Reason::Suspended, "the deletion waits: spec.suspend is true; set it to false to go on")
+        }
+        Ok(Outcome::Suspended | Outcome::Deleted(_)) => {
+            Verdict::unknown(Reason::Suspended, "spec.suspend is true: the account is not looked at")
+        }
+        Err(error) if deleted => Verdict::bad(error.verdict().0, format!("the account cannot be deleted: {error}")),
+        Err(error) => Verdict::bad(error.verdict().0, error.to_string()),
+    }
+}
+
+/// `Reconciling` while the operator itself goes on trying, `Stalled` while only a person can help (kstatus).
+fn progress(result: &Result<Outcome, Error>, ready: &Verdict) -> Option<(ConditionType, Verdict)> {
+    let type_ = match result {
+        Ok(Outcome::Blocked(..)) => ConditionType::Stalled,
+        Ok(Outcome::Unchanged(_) | Outcome::Applied(_) | Outcome::Suspended | Outcome::Deleted(_)) => return None,
+        Err(error) => match error.verdict().1 {
+            Class::Transient(_) | Class::Waiting => ConditionType::Reconciling,
+            Class::Misconfigured | Class::Terminal => ConditionType::Stalled,
+        },
+    };
+    Some((type_, Verdict { status: "True", ..ready.clone() }))
+}
+
+async fn write_status(
+    context: &Context,
+    user: &KeycloakUser,
+    draft: &mut Draft,
+    result: &Result<Outcome, Error>,
+    ready: Verdict,
+) -> Result<(), Error> {
+    let progress = progress(result, &ready);
+    let conditions = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
+    let status = draft.finish(user, conditions);
+    let (namespace, name) = key_of(user);
+    match draft.write(&context.users_api(&namespace), &name, status).await.map_err(Error::from) {
+        Err(failure @ Error::Kubernetes(_)) => {
+            error!(user = %key(user), error = %failure, "the status cannot be written");
+            Err(failure)
+        }
+        other => other,
+    }
+}
+
+/// An event where a person should look: something is newly wrong, or drift was put right.
+async fn publish_events(context: &Context, user: &KeycloakUser, draft: &Draft, ready: &Verdict) {
+    let before = draft.was_ready();
+    let news = before.is_none_or(|before| before.reason != ready.reason.as_str());
+    if ready.status == "False" && news {
+        publish(context, user, EventType::Warning, ready.reason, &ready.message).await;
+    }
+    if !draft.drift.is_empty() {
+        let note = format!("put right what differed in Keycloak: {}", draft.drift.join("; "));
+        publish(context, user, EventType::Normal, Reason::DriftCorrected, &note).await;
+    }
+}
+
+async fn forget(context: &Context, user: &KeycloakUser, draft: &Draft, reason: Option<Reason>) {
+    context.backoff.forget(&uid(user));
+    context.shared.metrics.forget(&uid(user));
+    let account = draft.username.as_deref().unwrap_or(&user.spec.username);
+    match reason {
+        Some(Reason::Released) => {
+            let note = format!("let go as annotated; the account {} was not touched", account.escape_debug());
+            publish(context, user, EventType::Normal, Reason::Released, &note).await;
+        }
+        Some(reason) => {
+            let note = format!("the account {} was not created by this resource and stays", account.escape_debug());
+            publish(context, user, EventType::Normal, reason, &note).await;
+        }
+        None => {}
+    }
+}
+
+/// An event that cannot be published fails nothing: the status says the same.
+async fn publish(context: &Context, user: &KeycloakUser, type_: EventType, reason: Reason, note: &str) {
+    let event = Event {
+        type_,
+        reason: reason.as_str().to_owned(),
+        note: Some(truncated(note, 1024)),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(failure) = context.shared.recorder.publish(&event, &user.object_ref(&())).await {
+        warn!(user = %key(user), error = %failure, "an event cannot be published");
+    }
+}
+
+/// At most so many bytes, cut between characters.
+fn truncated(text: &str, max: usize) -> String {
+    text[..text.floor_char_boundary(max)].to_owned()
+}
+
+/// One line for each change made, and one for each error; names of fields, never values.
+fn log_changes(user: &KeycloakUser, draft: &Draft, result: &Result<Outcome, Error>) {
+    let account = draft.username.as_deref().unwrap_or(&user.spec.username);
+    let user_id = draft.user_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    for change in &draft.changes {
+        info!(user = %key(user), account, user_id, change, drift = !draft.drift.is_empty(), "changed the account");
+    }
+    match result {
+        Err(failure) => warn!(user = %key(user), account, reason = %failure.verdict().0, error = %failure, "the pass failed"),
+        Ok(Outcome::Blocked(_, reason, message)) => {
+            debug!(user = %key(user), account, %reason, message, "not as declared");
+        }
+        Ok(_) => {}
+    }
+}
+
+fn label(result: &Result<Outcome, Error>) -> &'static str {
+    match result {
+        Ok(Outcome::Unchanged(_)) => "unchanged",
+        Ok(Outcome::Applied(_)) => "applied",
+        Ok(Outcome::Blocked(..)) => "blocked",
+        Ok(Outcome::Suspended) => "suspended",
+        Ok(Outcome::Deleted(_)) => "deleted",
+        Err(_) => "failed",
+    }
+}
+
+fn uid(user: &KeycloakUser) -> String {
+    user.uid().unwrap_or_default()
+}
+
+fn key(user: &KeycloakUser) -> String {
+    let (namespace, name) = key_of(user);
+    format!("{namespace}/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_cut_between_characters() {
+        assert_eq!(truncated("aü", 2), "a");
+        assert_eq!(truncated("aü", 3), "aü");
+    }
+}

@@ -1,0 +1,229 @@
+//! The status of a user: drafted during a pass, written whole, and only when it differs.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::FIELD_MANAGER;
+use crate::api::{
+    ConditionType, CredentialRecord, CredentialType, GROUP, KeycloakUser, KeycloakUserStatus, OwnedStatus,
+    PendingReset, REENABLE, RECONCILE_REQUESTED_AT, Reason, VERSION,
+};
+use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
+
+/// A condition before it has a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) status: &'static str,
+    pub(super) reason: Reason,
+    pub(super) message: String,
+}
+
+impl Verdict {
+    pub(super) fn good(message: impl Into<String>) -> Self {
+        Self { status: "True", reason: Reason::Synced, message: message.into() }
+    }
+
+    pub(super) fn bad(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: "False", reason, message: message.into() }
+    }
+
+    pub(super) fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: "Unknown", reason, message: message.into() }
+    }
+}
+
+/// What a pass knows of its resource and account so far; becomes the status.
+#[derive(Debug)]
+pub(super) struct Draft {
+    resource_version: String,
+    written: KeycloakUserStatus,
+    generation: Option<i64>,
+    pub(super) user_id: Option<UserId>,
+    pub(super) username: Option<String>,
+    pub(super) owned: Owned,
+    pub(super) password: Option<PasswordRecord>,
+    pub(super) credentials_synced: Option<Verdict>,
+    pub(super) attributes_accepted: Option<Verdict>,
+    /// What was changed in Keycloak, for the log: names of fields, never values.
+    pub(super) changes: Vec<String>,
+    /// What differed without a change of the resource.
+    pub(super) drift: Vec<String>,
+}
+
+impl Draft {
+    /// Starts from what the status says.
+    pub(super) fn of(user: &KeycloakUser) -> Self {
+        let written = user.status.clone().unwrap_or_default();
+        Self {
+            resource_version: user.resource_version().unwrap_or_default(),
+            generation: user.metadata.generation,
+            user_id: written.user_id.as_deref().and_then(UserId::parse),
+            username: written.username.clone(),
+            owned: owned(&written.owned),
+            password: written.credentials.first().map(record),
+            credentials_synced: None,
+            attributes_accepted: None,
+            changes: Vec::new(),
+            drift: Vec::new(),
+            written,
+        }
+    }
+
+    /// Takes over the version of the object after a write of ours.
+    pub(super) fn continue_from(&mut self, user: &KeycloakUser) {
+        self.resource_version = user.resource_version().unwrap_or_default();
+    }
+
+    /// Notes the account as it was read.
+    pub(super) fn saw(&mut self, account: &ObservedUser) {
+        self.user_id = Some(account.id.clone());
+        self.username = Some(account.username.clone());
+    }
+
+    /// Forgets an account that is gone, with all that was put into it.
+    pub(super) fn lost(&mut self) {
+        self.user_id = None;
+        self.username = None;
+        self.owned = Owned::default();
+        self.password = None;
+    }
+
+    /// Whether the resource is as it was when it was last brought into line.
+    pub(super) fn is_settled(&self) -> bool {
+        self.generation.is_some() && self.written.observed_generation == self.generation && self.user_id.is_some()
+    }
+
+    /// What the status says that `Ready` is.
+    pub(super) fn was_ready(&self) -> Option<&Condition> {
+        self.written.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())
+    }
+
+    /// The status as it shall be, with these conditions beside those of the parts.
+    pub(super) fn finish(&self, user: &KeycloakUser, conditions: Vec<(ConditionType, Verdict)>) -> KeycloakUserStatus {
+        let mut conditions: Vec<Condition> =
+            conditions.into_iter().map(|(type_, verdict)| self.condition(type_, verdict)).collect();
+        if !user.spec.credentials.is_empty() {
+            conditions.extend(self.part(ConditionType::CredentialsSynced, self.credentials_synced.as_ref()));
+        }
+        if !user.spec.attributes.is_empty() {
+            conditions.extend(self.part(ConditionType::AttributesAccepted, self.attributes_accepted.as_ref()));
+        }
+        KeycloakUserStatus {
+            observed_generation: self.generation,
+            conditions,
+            last_handled_reconcile_at: user.annotations().get(RECONCILE_REQUESTED_AT).cloned(),
+            last_handled_reenable: user.annotations().get(REENABLE).cloned(),
+            ..self.interim()
+        }
+    }
+
+    /// The status in the middle of a pass: what is known of the account, all else as it was.
+    fn interim(&self) -> KeycloakUserStatus {
+        KeycloakUserStatus {
+            user_id: self.user_id.as_ref().map(ToString::to_string),
+            username: self.username.clone(),
+            owned: OwnedStatus {
+                attributes: self.owned.attributes.iter().cloned().collect(),
+                enabled: self.owned.enabled,
+            },
+            credentials: self.password.iter().map(recorded).collect(),
+            ..self.written.clone()
+        }
+    }
+
+    /// The condition of a part: as this pass found it, or, if the pass ended before, as it was.
+    fn part(&self, type_: ConditionType, verdict: Option<&Verdict>) -> Option<Condition> {
+        match verdict {
+            Some(verdict) => Some(self.condition(type_, verdict.clone())),
+            None => self.written.conditions.iter().find(|condition| condition.type_ == type_.as_str()).cloned(),
+        }
+    }
+
+    /// Keeps the time of a condition whose status stays the same (Kubernetes API conventions).
+    fn condition(&self, type_: ConditionType, verdict: Verdict) -> Condition {
+        let type_ = type_.as_str();
+        let before = self.written.conditions.iter().find(|condition| condition.type_ == type_);
+        let unchanged = before.filter(|condition| condition.status == verdict.status);
+        Condition {
+            type_: type_.to_owned(),
+            status: verdict.status.to_owned(),
+            reason: verdict.reason.as_str().to_owned(),
+            message: verdict.message,
+            observed_generation: self.generation,
+            last_transition_time: unchanged.map_or_else(|| Time(Timestamp::now()), |c| c.last_transition_time.clone()),
+        }
+    }
+
+    /// Writes what must be known after a crash, before the request that it speaks of.
+    pub(super) async fn write_interim(&mut self, api: &Api<KeycloakUser>, name: &str) -> Result<(), kube::Error> {
+        self.write(api, name, self.interim()).await
+    }
+
+    /// Writes the status if it differs from what was written last, on the condition that the object is still the one
+    /// that was read.
+    pub(super) async fn write(
+        &mut self,
+        api: &Api<KeycloakUser>,
+        name: &str,
+        status: KeycloakUserStatus,
+    ) -> Result<(), kube::Error> {
+        if status == self.written {
+            return Ok(());
+        }
+        let patch = json!({
+            "apiVersion": format!("{GROUP}/{VERSION}"),
+            "kind": "KeycloakUser",
+            "metadata": { "name": name, "resourceVersion": self.resource_version },
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let user = api.patch_status(name, &params, &Patch::Apply(patch)).await?;
+        self.continue_from(&user);
+        self.written = status;
+        Ok(())
+    }
+}
+
+fn owned(status: &OwnedStatus) -> Owned {
+    Owned { attributes: status.attributes.iter().cloned().collect::<BTreeSet<_>>(), enabled: status.enabled }
+}
+
+fn record(status: &CredentialRecord) -> PasswordRecord {
+    let pending = |pending: &PendingReset| Pending {
+        digest: Digest::recorded(&pending.digest),
+        created_date: pending.created_date,
+    };
+    PasswordRecord {
+        secret: SecretVersion {
+            uid: status.secret_uid.clone(),
+            key: status.secret_key.clone(),
+            resource_version: status.secret_resource_version.clone(),
+        },
+        key_id: status.key_id.clone(),
+        digest: status.digest.as_deref().map(Digest::recorded),
+        pending: status.pending.as_ref().map(pending),
+        assumed: status.assumed.unwrap_or_default(),
+    }
+}
+
+fn recorded(record: &PasswordRecord) -> CredentialRecord {
+    let pending = |pending: &Pending| PendingReset {
+        digest: pending.digest.as_str().to_owned(),
+        created_date: pending.created_date,
+    };
+    CredentialRecord {
+        type_: CredentialType::Password,
+        secret_uid: record.secret.uid.clone(),
+        secret_key: record.secret.key.clone(),
+        secret_resource_version: record.secret.resource_version.clone(),
+        key_id: record.key_id.clone(),
+        digest: record.digest.as_ref().map(|digest| digest.as_str().to_owned()),
+        pending: record.pending.as_ref().map(pending),
+        assumed: record.assumed.then_some(true),
+    }
+}

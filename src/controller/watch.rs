@@ -1,0 +1,297 @@
+//! Streams from the Kubernetes API: who is to be looked at, and the caches that a pass looks into.
+//!
+//! The only place that builds on kube's unstable stream control, which is what lets the caches be stripped.
+
+use std::collections::HashSet;
+use std::future::ready;
+use std::sync::Arc;
+
+use futures::channel::mpsc::UnboundedSender;
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::watcher::{Config, Error, Event};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, reflector::Lookup, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+use tracing::{error, warn};
+
+use super::context::key_of;
+use super::metrics::ControllerMetrics;
+use super::references::{Referent, ReferentKind, References, Referrer};
+use crate::api::{ConnectionAuth, KeycloakConnection, KeycloakUser, ObjectKind};
+use crate::realm::ConnectionName;
+
+/// Below the idle limit (240 s) at which some load balancers drop a connection without a word.
+const WATCH_SECONDS: u32 = 200;
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The namespaces that one set of streams covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One namespace.
+    Namespace(String),
+    /// All of them.
+    Cluster,
+}
+
+impl Scope {
+    pub(super) fn api<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        match self {
+            Self::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+            Self::Cluster => Api::all(client.clone()),
+        }
+    }
+}
+
+/// Objects that are woken when what they refer to changes.
+pub(super) struct Wake {
+    pub(super) users: UnboundedSender<ObjectRef<KeycloakUser>>,
+    pub(super) connections: UnboundedSender<ObjectRef<KeycloakConnection>>,
+    pub(super) user_references: References,
+    pub(super) connection_references: References,
+}
+
+impl Wake {
+    /// Wakes all whom a change of that object concerns, directly or through their connection.
+    fn changed(&self, referent: &Referent) {
+        for (namespace, name) in self.connection_references.referrers(referent) {
+            self.send(&self.connections, &namespace, &name);
+            self.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
+        }
+        for (namespace, name) in self.user_references.referrers(referent) {
+            self.send(&self.users, &namespace, &name);
+        }
+    }
+
+    /// A receiver that is gone belongs to a controller that has stopped.
+    fn send<K: Lookup<DynamicType = ()>>(&self, to: &UnboundedSender<ObjectRef<K>>, namespace: &str, name: &str) {
+        let _ = to.unbounded_send(ObjectRef::new(name).within(namespace));
+    }
+}
+
+/// Users to look at: new ones, and those whose spec, finalizers or annotations changed.
+pub(super) fn users(
+    api: Api<DeserializeGuard<KeycloakUser>>,
+    wake: Arc<Wake>,
+    metrics: &ControllerMetrics,
+) -> (Store<KeycloakUser>, impl Stream<Item = Result<KeycloakUser, Error>> + Send + 'static) {
+    let (reader, writer) = store();
+    let stream = decoded(api, metrics)
+        .modify(strip)
+        .inspect(move |event| remember(&wake.user_references, event, user_referents))
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(changed_by_people(), PredicateConfig::default());
+    (reader, stream)
+}
+
+/// Connections to look at; each change also wakes the users of the connection.
+pub(super) fn connections(
+    api: Api<DeserializeGuard<KeycloakConnection>>,
+    wake: Arc<Wake>,
+    forget: impl Fn(&ConnectionName) + Send + 'static,
+    metrics: &ControllerMetrics,
+) -> (Store<KeycloakConnection>, impl Stream<Item = Result<KeycloakConnection, Error>> + Send + 'static) {
+    let (reader, writer) = store();
+    let mut generations = Generations::default();
+    let stream = decoded(api, metrics)
+        .modify(strip)
+        .inspect({
+            let wake = Arc::clone(&wake);
+            move |event| remember(&wake.connection_references, event, connection_referents)
+        })
+        .reflect(writer)
+        .inspect(move |event| {
+            if let Ok(Event::Delete(connection)) = event {
+                let (namespace, name) = key_of(connection);
+                forget(&ConnectionName { namespace, name });
+            }
+            if let Some((namespace, name)) = generations.changed(event) {
+                wake.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
+            }
+        })
+        .applied_objects()
+        .predicate_filter(changed_by_people(), PredicateConfig::default());
+    (reader, stream)
+}
+
+/// Tells changes of a connection's spec from our own writes to its status.
+#[derive(Default)]
+struct Generations(std::collections::HashMap<Referrer, Option<i64>>);
+
+impl Generations {
+    fn changed(&mut self, event: &Result<Event<KeycloakConnection>, Error>) -> Option<Referrer> {
+        match event {
+            Ok(Event::Apply(connection) | Event::InitApply(connection)) => {
+                let key = key_of(connection);
+                let generation = connection.metadata.generation;
+                (self.0.insert(key.clone(), generation) != Some(generation)).then_some(key)
+            }
+            Ok(Event::Delete(connection)) => {
+                let key = key_of(connection);
+                self.0.remove(&key);
+                Some(key)
+            }
+            Ok(Event::Init | Event::InitDone) | Err(_) => None,
+        }
+    }
+}
+
+/// Caches which Secrets and ConfigMaps there are, in which version, and wakes those who refer to one that changed.
+/// Their contents are not asked for.
+pub(super) fn spawn_versions(
+    scope: &Scope,
+    client: &Client,
+    wake: &Arc<Wake>,
+    tasks: &mut JoinSet<()>,
+) -> (Store<PartialObjectMeta<Secret>>, Store<PartialObjectMeta<ConfigMap>>) {
+    let secrets = spawn_metadata(scope.api(client), ReferentKind::Secret, wake, tasks);
+    let config_maps = spawn_metadata(scope.api(client), ReferentKind::ConfigMap, wake, tasks);
+    (secrets, config_maps)
+}
+
+fn spawn_metadata<K>(
+    api: Api<PartialObjectMeta<K>>,
+    kind: ReferentKind,
+    wake: &Arc<Wake>,
+    tasks: &mut JoinSet<()>,
+) -> Store<PartialObjectMeta<K>>
+where
+    K: Resource<DynamicType = ()> + Send + Sync + 'static,
+    PartialObjectMeta<K>: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync,
+{
+    let (reader, writer) = store();
+    let wake = Arc::clone(wake);
+    let stream = watcher(api, config())
+        .default_backoff()
+        .modify(|object: &mut PartialObjectMeta<K>| {
+            strip(object);
+            object.metadata.labels = None;
+            object.metadata.annotations = None;
+        })
+        .reflect(writer)
+        .for_each(move |event| {
+            log_failure(kind, &event);
+            if let Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) = event {
+                let (namespace, name) = key_of(&object);
+                wake.changed(&Referent { kind, namespace, name });
+            }
+            ready(())
+        });
+    tasks.spawn(stream);
+    reader
+}
+
+fn log_failure<K>(kind: ReferentKind, event: &Result<Event<K>, Error>) {
+    if let Err(failure) = event {
+        warn!(?kind, error = %failure, "a watch failed; it is tried again");
+    }
+}
+
+/// A watch that one object which this version cannot read does not stop: it is named in the log, counted and left out.
+fn decoded<K>(
+    api: Api<DeserializeGuard<K>>,
+    metrics: &ControllerMetrics,
+) -> impl Stream<Item = Result<Event<K>, Error>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+{
+    let metrics = metrics.clone();
+    watcher(api, config()).default_backoff().filter_map(move |event| ready(readable(event, &metrics)))
+}
+
+fn readable<K: Resource<DynamicType = ()>>(
+    event: Result<Event<DeserializeGuard<K>>, Error>,
+    metrics: &ControllerMetrics,
+) -> Option<Result<Event<K>, Error>> {
+    let open = |guard: DeserializeGuard<K>| match guard.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            metrics.count_undecodable();
+            let metadata = &invalid.metadata;
+            error!(kind = %K::kind(&()), namespace = ?metadata.namespace, name = ?metadata.name, error = %invalid, "an object cannot be read");
+            None
+        }
+    };
+    match event {
+        Ok(Event::Apply(guard)) => open(guard).map(|object| Ok(Event::Apply(object))),
+        Ok(Event::Delete(guard)) => open(guard).map(|object| Ok(Event::Delete(object))),
+        Ok(Event::InitApply(guard)) => open(guard).map(|object| Ok(Event::InitApply(object))),
+        Ok(Event::Init) => Some(Ok(Event::Init)),
+        Ok(Event::InitDone) => Some(Ok(Event::InitDone)),
+        Err(failure) => Some(Err(failure)),
+    }
+}
+
+fn config() -> Config {
+    Config::default().timeout(WATCH_SECONDS)
+}
+
+/// More than two thirds of an object in the cache are of no use to us.
+fn strip<K: Resource>(object: &mut K) {
+    object.managed_fields_mut().clear();
+    object.annotations_mut().remove(LAST_APPLIED);
+}
+
+/// The finalizers are part of it, so that the write that adds ours is seen.
+fn changed_by_people<K: Resource + 'static>() -> impl Predicate<K> {
+    let generation: fn(&K) -> Option<u64> = predicates::generation;
+    generation.combine(predicates::finalizers).combine(predicates::annotations)
+}
+
+fn remember<K: Resource>(
+    references: &References,
+    event: &Result<Event<K>, Error>,
+    referents: impl Fn(&K) -> HashSet<Referent>,
+) {
+    match event {
+        Ok(Event::Apply(object) | Event::InitApply(object)) => references.set(&key_of(object), referents(object)),
+        Ok(Event::Delete(object)) => references.remove(&key_of(object)),
+        Ok(Event::Init | Event::InitDone) | Err(_) => {}
+    }
+}
+
+fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
+    let (namespace, _) = key_of(user);
+    let secrets = user.spec.credentials.iter().map(|credential| Referent {
+        kind: ReferentKind::Secret,
+        namespace: namespace.clone(),
+        name: credential.value_from.secret_key_ref.name.clone(),
+    });
+    let connection = Referent {
+        kind: ReferentKind::Connection,
+        namespace: namespace.clone(),
+        name: user.spec.connection_ref.name.clone(),
+    };
+    secrets.chain([connection]).collect()
+}
+
+fn connection_referents(connection: &KeycloakConnection) -> HashSet<Referent> {
+    let (namespace, _) = key_of(connection);
+    let authorities = connection.spec.tls.as_ref().map(|tls| {
+        let kind = match tls.ca_ref.kind {
+            ObjectKind::ConfigMap => ReferentKind::ConfigMap,
+            ObjectKind::Secret => ReferentKind::Secret,
+        };
+        Referent { kind, namespace: namespace.clone(), name: tls.ca_ref.name.clone() }
+    });
+    let login = secret_names(&connection.spec.auth).map(|name| Referent {
+        kind: ReferentKind::Secret,
+        namespace: namespace.clone(),
+        name: name.to_owned(),
+    });
+    login.chain(authorities).collect()
+}
+
+fn secret_names(auth: &ConnectionAuth) -> impl Iterator<Item = &str> {
+    let client = auth.client_credentials.as_ref().map(|login| login.secret_ref.name.as_str());
+    let password = auth.password.as_ref().map(|login| login.secret_ref.name.as_str());
+    client.into_iter().chain(password)
+}

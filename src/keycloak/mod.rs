@@ -1,0 +1,17 @@
+//! Outbound adapter: the part of Keycloak's Admin REST API that the operator uses, in terms of the domain.
+//!
+//! May use `domain`; knows nothing of Kubernetes. Written against 26.7.3; every call tolerates fields it does not know.
+
+mod auth;
+mod error;
+mod metrics;
+mod operation;
+mod transport;
+mod users;
+mod wire;
+
+pub use auth::Login;
+pub use error::{ConflictWith, ErrorKind, FieldError, KeycloakError};
+pub use metrics::KeycloakMetrics;
+pub use operation::Operation;
+pub use transport::{CertificateAuthorities, Client, InvalidCertificates, Server};

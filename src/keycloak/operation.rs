@@ -1,0 +1,60 @@
+//! The calls in use, by the names that metrics, logs and messages have for them.
+
+use std::fmt;
+
+/// A call of the Admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `POST …/protocol/openid-connect/token`
+    GetToken,
+    /// `GET /users/{id}`
+    GetUser,
+    /// `GET /users?…`
+    FindUsers,
+    /// `POST /users`
+    CreateUser,
+    /// `PUT /users/{id}`
+    UpdateUser,
+    /// `DELETE /users/{id}`
+    DeleteUser,
+    /// `GET /users/{id}/credentials`
+    GetCredentials,
+    /// `PUT /users/{id}/reset-password`
+    ResetPassword,
+    /// `GET /users/profile`
+    GetUserProfile,
+}
+
+impl Operation {
+    /// The label in metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GetToken => "get_token",
+            Self::GetUser => "get_user",
+            Self::FindUsers => "find_users",
+            Self::CreateUser => "create_user",
+            Self::UpdateUser => "update_user",
+            Self::DeleteUser => "delete_user",
+            Self::GetCredentials => "get_credentials",
+            Self::ResetPassword => "reset_password",
+            Self::GetUserProfile => "get_user_profile",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::GetToken => "logging in",
+            Self::GetUser => "reading the account",
+            Self::FindUsers => "looking for the account",
+            Self::CreateUser => "creating the account",
+            Self::UpdateUser => "updating the account",
+            Self::DeleteUser => "deleting the account",
+            Self::GetCredentials => "reading the account's credentials",
+            Self::ResetPassword => "setting the password",
+            Self::GetUserProfile => "reading the realm's user profile",
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! Requests: connections, tokens, timeouts, and what the answers mean.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, RequestBuilder, StatusCode, Url, header};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::auth::{Token, TokenCache};
+use super::error::{password_problem, validation_problem};
+use super::wire::{ErrorRepresentation, TokenResponse};
+use super::{ConflictWith, ErrorKind, FieldError, KeycloakError, KeycloakMetrics, Login, Operation};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer larger than this is not one of the calls in use.
+const MAX_BODY: usize = 4 << 20;
+/// What may stand in a path segment as it is; Keycloak refuses paths with `..`, `//` or `;` since 26.5.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// PEM certificates of authorities that may vouch for a server.
+#[derive(Clone, Debug)]
+pub struct CertificateAuthorities(Vec<reqwest::Certificate>);
+
+/// No PEM certificate could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not PEM certificates")]
+pub struct InvalidCertificates;
+
+impl CertificateAuthorities {
+    /// Reads a bundle of PEM certificates.
+    ///
+    /// # Errors
+    /// When there is none, or one cannot be read.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, InvalidCertificates> {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| InvalidCertificates)?;
+        if certificates.is_empty() { Err(InvalidCertificates) } else { Ok(Self(certificates)) }
+    }
+}
+
+/// One realm of one server, and how to log in to it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Base URL.
+    pub url: Url,
+    /// The managed realm.
+    pub realm: String,
+    /// How to log in.
+    pub login: Login,
+    /// Instead of the system's authorities.
+    pub certificate_authorities: Option<CertificateAuthorities>,
+}
+
+/// A client for one realm of one server. Its connections are kept alive and shared by all its callers.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Server,
+    token: TokenCache,
+    metrics: KeycloakMetrics,
+}
+
+/// What a server answered, when it was a success.
+pub(super) struct Answer {
+    pub(super) location: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn json<T: DeserializeOwned>(&self, operation: Operation) -> Result<T, KeycloakError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let detail = format!("not the expected JSON at line {} column {}", error.line(), error.column());
+            KeycloakError { operation, kind: ErrorKind::Unexpected(detail) }
+        })
+    }
+}
+
+impl Client {
+    /// Makes a client; no request is made yet.
+    ///
+    /// # Errors
+    /// When the TLS set-up fails.
+    pub fn new(server: Server, metrics: KeycloakMetrics) -> Result<Self, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("keycloak-user-operator/", env!("CARGO_PKG_VERSION")));
+        if let Some(CertificateAuthorities(certificates)) = &server.certificate_authorities {
+            builder = builder.tls_certs_only(certificates.clone());
+        }
+        Ok(Self { http: builder.build()?, server, token: TokenCache::default(), metrics })
+    }
+
+    /// A request below `/admin/realms/{realm}`, each segment encoded.
+    pub(super) fn admin(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        let mut path = vec!["admin", "realms", &self.server.realm];
+        path.extend(segments);
+        self.http.request(method, self.url(&path))
+    }
+
+    fn url(&self, segments: &[&str]) -> String {
+        let mut url = self.server.url.as_str().trim_end_matches('/').to_owned();
+        for segment in segments {
+            url.push('/');
+            url.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        url
+    }
+
+    /// Sends a request with the token; once more with a new one if the server does not take it.
+    pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, KeycloakError> {
+        let again = request.try_clone();
+        let token = self.token().await?;
+        match (self.exchange(operation, request.bearer_auth(token.expose())).await, again) {
+            (Err(KeycloakError { kind: ErrorKind::CredentialsRefused(_), .. }), Some(again)) => {
+                self.token.forget(&token).await;
+                let token = self.token().await?;
+                self.exchange(operation, again.bearer_auth(token.expose())).await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn token(&self) -> Result<Token, KeycloakError> {
+        self.token.get(|| self.fetch_token()).await
+    }
+
+    async fn fetch_token(&self) -> Result<Token, KeycloakError> {
+        let login = &self.server.login;
+        let url = self.url(&["realms", login.realm(&self.server.realm), "protocol", "openid-connect", "token"]);
+        let answer = self.exchange(Operation::GetToken, self.http.post(url).form(&login.form())).await?;
+        let token: TokenResponse = answer.json(Operation::GetToken)?;
+        Ok(Token::new(SecretString::from(token.access_token), Duration::from_secs(token.expires_in)))
+    }
+
+    /// One request and its answer: counted, and turned into an error unless the status is a success.
+    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, KeycloakError> {
+        let started = Instant::now();
+        let outcome = receive(request).await;
+        let status = outcome.as_ref().ok().map(|received| received.status.as_u16());
+        self.metrics.count(operation, status, started.elapsed());
+        let interpret = |received: Received| received.interpret(operation);
+        outcome.and_then(interpret).map_err(|kind| KeycloakError { operation, kind })
+    }
+}
+
+struct Received {
+    status: StatusCode,
+    location: Option<String>,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+async fn receive(request: RequestBuilder) -> Result<Received, ErrorKind> {
+    let mut response = request.send().await.map_err(|error| no_answer(&error))?;
+    let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+    let retry_after = text(header::RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);
+    let (status, location) = (response.status(), text(header::LOCATION));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(ErrorKind::Unexpected(format!("more than {MAX_BODY} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Received { status, location, retry_after, body })
+}
+
+/// What the local side knows about a request that got no answer: the innermost cause, such as "connection refused".
+fn no_answer(error: &reqwest::Error) -> ErrorKind {
+    if error.is_timeout() {
+        return ErrorKind::Timeout(if error.is_connect() { CONNECT_TIMEOUT } else { REQUEST_TIMEOUT });
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    ErrorKind::Unreachable(escaped(&cause.to_string(), 200))
+}
+
+impl Received {
+    fn interpret(self, operation: Operation) -> Result<Answer, ErrorKind> {
+        if self.status.is_success() {
+            return Ok(Answer { location: self.location, body: self.body });
+        }
+        let report: ErrorRepresentation = serde_json::from_slice(&self.body).unwrap_or_default();
+        Err(match self.status.as_u16() {
+            400 | 401 if operation == Operation::GetToken => ErrorKind::CredentialsRefused(login_hint(&report)),
+            401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
+            403 => ErrorKind::Forbidden,
+            404 => not_found(operation, &report),
+            409 => ErrorKind::Conflict(conflict(&report)),
+            429 => ErrorKind::Throttled(self.retry_after),
+            503 if self.retry_after.is_some() => ErrorKind::Throttled(self.retry_after),
+            400 => rejected(&report),
+            status @ 500.. => ErrorKind::Server(status),
+            status => ErrorKind::Unexpected(format!("status {status}")),
+        })
+    }
+}
+
+fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
+    Some(match report.error.as_deref()? {
+        "unauthorized_client" | "invalid_client" => {
+            "wrong client ID or secret, or the client has no service account"
+        }
+        "invalid_grant" => "wrong username or password, or the login needs more than a password",
+        _ => return None,
+    })
+}
+
+/// Keycloak says "Realm not found." or "Realm does not exist"; a gateway's 404 says neither.
+fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
+    match report.error.as_deref() {
+        Some(error) if error.starts_with("Realm ") => ErrorKind::RealmNotFound,
+        Some(_) if operation != Operation::GetToken => ErrorKind::NotFound,
+        _ => ErrorKind::Unexpected("status 404".to_owned()),
+    }
+}
+
+fn conflict(report: &ErrorRepresentation) -> ConflictWith {
+    match report.error_message.as_deref() {
+        Some("User exists with same username") => ConflictWith::Username,
+        Some("User exists with same email") => ConflictWith::Email,
+        _ => ConflictWith::Either,
+    }
+}
+
+fn rejected(report: &ErrorRepresentation) -> ErrorKind {
+    let key = report.error.as_deref().or(report.error_message.as_deref());
+    match key {
+        Some(key) if key.starts_with("invalidPasswordHistory") => return ErrorKind::PasswordInHistory,
+        // PUT's catch-all, for trouble with the database too.
+        Some("Could not update user!") => return ErrorKind::Server(400),
+        _ => {}
+    }
+    if let Some(problem) = key.and_then(password_problem) {
+        return ErrorKind::PasswordRejected(problem);
+    }
+    let reports = if report.errors.is_empty() { std::slice::from_ref(report) } else { &report.errors };
+    ErrorKind::Rejected(reports.iter().map(field_error).collect())
+}
+
+fn field_error(report: &ErrorRepresentation) -> FieldError {
+    let key = report.error_message.as_deref().or(report.error.as_deref()).unwrap_or_default();
+    FieldError { field: report.field.as_deref().map(|field| escaped(field, 64)), problem: validation_problem(key) }
+}
+
+/// At most so many characters, control characters shown as escapes.
+fn escaped(text: &str, max: usize) -> String {
+    text.escape_debug().take(max).collect()
+}
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;
