@@ -62,7 +62,7 @@ struct LogArgs {
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
     log_format: Format,
     /// What is logged: a level, or target=level pairs.
-    #[arg(long, env = "LOG_FILTER", default_value = "info")]
+    #[arg(long, env = "LOG_FILTER", default_value = "info,kube_runtime=warn")]
     log_filter: String,
 }
 

@@ -240,10 +240,10 @@ fn strip<K: Resource>(object: &mut K) {
     object.annotations_mut().remove(LAST_APPLIED);
 }
 
-/// The finalizers are part of it, so that the write that adds ours is seen.
+/// Our own writes, to status and finalizers, are no reason for a pass: the pass that made them went on by itself.
 fn changed_by_people<K: Resource + 'static>() -> impl Predicate<K> {
     let generation: fn(&K) -> Option<u64> = predicates::generation;
-    generation.combine(predicates::finalizers).combine(predicates::annotations)
+    generation.combine(predicates::annotations)
 }
 
 fn remember<K: Resource>(
