@@ -1,0 +1,11 @@
+//! The operator against a real kube-apiserver and a real Keycloak: one binary, a module for each behaviour.
+//!
+//! The bed is started once, or taken from `BED_DIR` (see `tests/bed/README.md`); each test has a namespace and a realm
+//! of its own, which are gone when it ends. A test waits for a condition with a generous deadline and never sleeps: the
+//! periodic check is set to an hour, so that only what the test did can have caused what it sees.
+
+#![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
+#![allow(clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod lifecycle;
+mod support;

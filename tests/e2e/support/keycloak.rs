@@ -1,0 +1,163 @@
+//! The witness: Keycloak as its own administrator sees it.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::bed;
+
+/// The client whose service account the operator uses, with the one role that it needs.
+pub const OPERATOR_CLIENT: &str = "operator";
+pub const OPERATOR_SECRET: &str = "operator-secret";
+
+/// A realm of a test, as the server's administrator.
+pub struct Admin {
+    http: reqwest::Client,
+    url: String,
+    pub realm: String,
+}
+
+impl Admin {
+    /// An administrator of that realm of the bed's Keycloak.
+    pub fn of_bed(realm: &str) -> Self {
+        Self::at(bed().keycloak_url(), realm)
+    }
+
+    pub fn at(url: &str, realm: &str) -> Self {
+        Self { http: reqwest::Client::new(), url: url.to_owned(), realm: realm.to_owned() }
+    }
+
+    async fn token(&self) -> String {
+        let form = [("grant_type", "password"), ("client_id", "admin-cli"), ("username", "admin"), ("password", "admin")];
+        let url = format!("{}/realms/master/protocol/openid-connect/token", self.url);
+        let response = self.http.post(url).form(&form).send().await.expect("Keycloak answers");
+        let body: Value = response.json().await.expect("a token is JSON");
+        body["access_token"].as_str().unwrap_or_else(|| panic!("no token: {body}")).to_owned()
+    }
+
+    /// A request below `/admin/realms`; the status and the body (null if it is empty).
+    pub async fn request(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let mut request = self.http.request(method, format!("{}/admin/realms{path}", self.url));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.bearer_auth(self.token().await).send().await.expect("Keycloak answers");
+        (response.status(), response.json().await.unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.request(Method::GET, &format!("/{}{path}", self.realm), None).await;
+        assert!(status.is_success(), "GET {path}: {status} {body}");
+        body
+    }
+
+    /// A change, as a person in the admin console would make it.
+    pub async fn change(&self, method: Method, path: &str, body: Value) {
+        let (status, answer) = self.request(method.clone(), &format!("/{}{path}", self.realm), Some(body)).await;
+        assert!(status.is_success(), "{method} {path}: {status} {answer}");
+    }
+
+    /// Makes the realm: admin events on, attributes outside the profile allowed, the operator's client with
+    /// `manage-users`, and a public client to log in with.
+    pub async fn create_realm(&self, settings: Value) {
+        let mut realm = json!({
+            "realm": self.realm, "enabled": true, "adminEventsEnabled": true,
+            "clients": [
+                { "clientId": OPERATOR_CLIENT, "secret": OPERATOR_SECRET, "serviceAccountsEnabled": true,
+                  "standardFlowEnabled": false, "publicClient": false },
+                { "clientId": "login", "publicClient": true, "directAccessGrantsEnabled": true },
+            ],
+            "users": [{ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
+                "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": ["manage-users"] } }],
+        });
+        for (key, value) in settings.as_object().into_iter().flatten() {
+            realm[key] = value.clone();
+        }
+        let (status, body) = self.request(Method::POST, "", Some(realm)).await;
+        assert_eq!(status, StatusCode::CREATED, "creating the realm: {body}");
+        self.set_unmanaged_attributes("ADMIN_EDIT").await;
+    }
+
+    /// What the realm does with attributes that its profile does not declare (`DISABLED` to drop them).
+    pub async fn set_unmanaged_attributes(&self, policy: &str) {
+        let mut profile = self.get("/users/profile").await;
+        if policy == "DISABLED" {
+            profile.as_object_mut().expect("a profile").remove("unmanagedAttributePolicy");
+        } else {
+            profile["unmanagedAttributePolicy"] = json!(policy);
+        }
+        self.change(Method::PUT, "/users/profile", profile).await;
+    }
+
+    pub async fn delete_realm(&self) {
+        self.request(Method::DELETE, &format!("/{}", self.realm), None).await;
+    }
+
+    /// The account of that name.
+    pub async fn user(&self, username: &str) -> Option<Value> {
+        let query = format!("/users?exact=true&username={}", username.replace('@', "%40"));
+        let found = self.get(&query).await;
+        found.as_array().and_then(|users| users.first()).cloned()
+    }
+
+    /// All accounts that are not service accounts.
+    pub async fn users(&self) -> Vec<Value> {
+        self.get("/users?max=1000").await.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Makes an account that no resource declares.
+    pub async fn create_user(&self, user: Value) -> Value {
+        self.change(Method::POST, "/users", user.clone()).await;
+        let name = user["username"].as_str().expect("a username");
+        self.user(name).await.expect("the account was made")
+    }
+
+    /// Changes an account by hand: fields given are set, all others stay.
+    pub async fn edit_user(&self, username: &str, change: Value) {
+        let user = self.user(username).await.expect("the account exists");
+        let id = user["id"].as_str().expect("an id");
+        let mut body = user.clone();
+        for (key, value) in change.as_object().expect("an object") {
+            body[key] = value.clone();
+        }
+        self.change(Method::PUT, &format!("/users/{id}"), body).await;
+    }
+
+    pub async fn delete_user(&self, username: &str) {
+        let id = self.user(username).await.expect("the account exists")["id"].as_str().expect("an id").to_owned();
+        let (status, _) = self.request(Method::DELETE, &format!("/{}/users/{id}", self.realm), None).await;
+        assert_eq!(status, StatusCode::NO_CONTENT);
+    }
+
+    /// Creation date of the account's password.
+    pub async fn password_created_date(&self, username: &str) -> Option<i64> {
+        let id = self.user(username).await?["id"].as_str()?.to_owned();
+        let credentials = self.get(&format!("/users/{id}/credentials")).await;
+        let password = credentials.as_array()?.iter().find(|credential| credential["type"] == "password")?.clone();
+        password["createdDate"].as_i64()
+    }
+
+    /// Writes that the operator's client made, oldest first: `CREATE users/…`, `ACTION users/…/reset-password`.
+    pub async fn writes_of_operator(&self) -> Vec<String> {
+        let clients = self.get(&format!("/clients?clientId={OPERATOR_CLIENT}")).await;
+        let client = clients[0]["id"].as_str().expect("the operator's client").to_owned();
+        let events = self.get("/admin-events?max=1000&direction=asc").await;
+        let ours = |event: &&Value| event["authDetails"]["clientId"] == client.as_str();
+        let line = |event: &Value| {
+            let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {}", text("operationType"), text("resourcePath"))
+        };
+        events.as_array().expect("events").iter().filter(ours).map(line).collect()
+    }
+
+    /// Whether somebody can log in so; the error of Keycloak if not.
+    pub async fn login(&self, username: &str, password: &str) -> Result<(), String> {
+        let form = [("grant_type", "password"), ("client_id", "login"), ("username", username), ("password", password)];
+        let url = format!("{}/realms/{}/protocol/openid-connect/token", self.url, self.realm);
+        let response = self.http.post(url).form(&form).send().await.expect("Keycloak answers");
+        if response.status().is_success() {
+            return Ok(());
+        }
+        let body: Value = response.json().await.unwrap_or_default();
+        Err(body["error_description"].as_str().unwrap_or_default().to_owned())
+    }
+}

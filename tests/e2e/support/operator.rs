@@ -1,0 +1,132 @@
+//! The operator: in this process by its own entry point, or as a child where it is killed.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use keycloak_user_operator::controller::{self, Metrics, RunError, Scope, Settings};
+use prometheus_client::registry::Registry;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::eventually;
+
+/// An operator inside the test.
+pub struct Operator {
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), RunError>>,
+    registry: Registry,
+}
+
+pub fn settings(namespace: &str) -> Settings {
+    Settings {
+        scopes: vec![Scope::Namespace(namespace.to_owned())],
+        own_namespace: namespace.to_owned(),
+        credential_key_secret: "keycloak-user-operator-credential-key".to_owned(),
+        concurrency: 8,
+        instance: "test".to_owned(),
+    }
+}
+
+impl Operator {
+    /// Starts it and waits until its caches are filled.
+    pub async fn start(client: kube::Client, namespace: &str) -> Self {
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.controller.register(&mut registry);
+        metrics.keycloak.register(&mut registry);
+        let shutdown = CancellationToken::new();
+        let (sender, ready) = oneshot::channel();
+        let sender = std::sync::Mutex::new(Some(sender));
+        let on_ready = move || drop(sender.lock().unwrap().take().map(|sender| sender.send(())));
+        let run = controller::run(client, settings(namespace), metrics, on_ready, shutdown.clone());
+        let task = tokio::spawn(run);
+        ready.await.expect("the operator becomes ready");
+        Self { shutdown, task, registry }
+    }
+
+    /// Ends it as SIGTERM would.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        ended.expect("the operator stops within 10 s").expect("it does not panic").expect("it ends well");
+    }
+
+    /// A metric by its name and labels as they are printed, 0 if it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("metrics can be printed");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+}
+
+/// An operator of its own process.
+pub struct ChildOperator {
+    child: Child,
+    pub log: PathBuf,
+    pub port: u16,
+}
+
+impl ChildOperator {
+    /// Starts it with these extra arguments and waits for `/readyz`.
+    pub async fn start(kubeconfig: &std::path::Path, namespace: &str, arguments: &[&str]) -> Self {
+        let mut operator = Self::spawn(kubeconfig, namespace, arguments);
+        let url = format!("http://127.0.0.1:{}/readyz", operator.port);
+        eventually("the operator's /readyz", async || {
+            if let Some(status) = operator.child.try_wait().expect("our child") {
+                panic!("the operator ended with {status}: {}", operator.output());
+            }
+            reqwest::get(&url).await.map_err(|error| error.to_string())?.error_for_status().map_err(|e| e.to_string())
+        })
+        .await;
+        operator
+    }
+
+    /// Starts it.
+    pub fn spawn(kubeconfig: &std::path::Path, namespace: &str, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let log = kubeconfig.with_file_name(format!("operator-{port}.log"));
+        let output = std::fs::File::create(&log).expect("a log file");
+        let child = Command::new(env!("CARGO_BIN_EXE_keycloak-user-operator"))
+            .args(["run", "--own-namespace", namespace, "--http-port", &port.to_string()])
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .expect("the operator can be started");
+        Self { child, log, port }
+    }
+
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+
+    /// SIGTERM; how long it took to end, and whether it ended well.
+    pub async fn terminate(mut self) -> (Duration, std::process::ExitStatus) {
+        let started = std::time::Instant::now();
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().expect("kill").success());
+        let status = eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await;
+        (started.elapsed(), status)
+    }
+}
+
+impl Drop for ChildOperator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}

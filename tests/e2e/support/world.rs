@@ -1,0 +1,247 @@
+//! A test's own namespace and realm.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use keycloak_user_operator::api::{KeycloakConnection, KeycloakUser, custom_resource_definitions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, bed, eventually};
+
+/// A namespace, a realm, and clients for both.
+pub struct World {
+    pub namespace: String,
+    pub client: Client,
+    pub keycloak: Admin,
+}
+
+/// Runs a test in a world of its own, with a connection named `default` and an operator.
+pub fn e2e<F: Future<Output = ()>>(name: &str, test: impl FnOnce(World, Operator) -> F) {
+    e2e_with(name, json!({}), async |world| {
+        world.connect(json!({})).await;
+        let operator = world.operator().await;
+        test(world, operator).await;
+    });
+}
+
+/// Runs a test in a world of its own, whose realm has these settings, and cleans up however it ends.
+pub fn e2e_with<F: Future<Output = ()>>(name: &str, realm: Value, test: impl FnOnce(World) -> F) {
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let outcome = runtime.block_on(async {
+        let world = World::create(name, realm).await;
+        let remains = World { namespace: world.namespace.clone(), client: world.client.clone(), keycloak: Admin::of_bed(&world.keycloak.realm) };
+        let outcome = AssertUnwindSafe(test(world)).catch_unwind().await;
+        if outcome.is_err() {
+            remains.explain().await;
+        }
+        remains.destroy().await;
+        outcome
+    });
+    runtime.shutdown_background();
+    bed().note_duration(name, started.elapsed());
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl World {
+    async fn create(name: &str, realm: Value) -> Self {
+        let unique = format!("{}-{:04x}", name.replace('_', "-"), fastrand::u16(..));
+        let client = admin_client().await;
+        install_definitions(&client).await;
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": unique } })).unwrap();
+        namespaces.create(&PostParams::default(), &namespace).await.expect("the namespace");
+        let keycloak = Admin::of_bed(&unique);
+        keycloak.create_realm(realm).await;
+        Self { namespace: unique, client, keycloak }
+    }
+
+    async fn destroy(&self) {
+        self.keycloak.delete_realm().await;
+        let users: Api<KeycloakUser> = self.api();
+        for user in users.list(&ListParams::default()).await.expect("users") {
+            let release = json!({ "metadata": { "finalizers": null } });
+            let _ = users.patch(&user.name_any(), &PatchParams::default(), &Patch::Merge(release)).await;
+        }
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
+    }
+
+    /// For a failed test: what the resources looked like in the end.
+    async fn explain(&self) {
+        let users: Api<KeycloakUser> = self.api();
+        for user in users.list(&ListParams::default()).await.expect("users") {
+            eprintln!("{} {}", user.name_any(), serde_json::to_string_pretty(&user.status).unwrap());
+        }
+        eprintln!("writes of the operator: {:#?}", self.keycloak.writes_of_operator().await);
+    }
+
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Starts an operator with the rights of the chart's ServiceAccount.
+    pub async fn operator(&self) -> Operator {
+        Operator::start(self.client.clone(), &self.namespace).await
+    }
+
+    /// Makes the connection `default` and its Secret; `spec` overrides fields of it. The periodic check is an hour away.
+    pub async fn connect(&self, spec: Value) {
+        self.secret("keycloak-client", &[("client-id", OPERATOR_CLIENT), ("client-secret", OPERATOR_SECRET)]).await;
+        self.connection("default", spec).await;
+    }
+
+    pub async fn connection(&self, name: &str, overrides: Value) {
+        let mut spec = json!({
+            "url": bed().keycloak_url(), "allowHttp": true, "realm": self.keycloak.realm,
+            "auth": { "clientCredentials": { "secretRef": { "name": "keycloak-client" } } },
+            "sync": { "sweepInterval": "1h" },
+        });
+        for (key, value) in overrides.as_object().into_iter().flatten() {
+            spec[key] = value.clone();
+        }
+        self.apply::<KeycloakConnection>("KeycloakConnection", name, json!({ "spec": spec })).await.expect("the connection");
+    }
+
+    /// Writes a Secret, whole.
+    pub async fn secret(&self, name: &str, values: &[(&str, &str)]) {
+        let data: serde_json::Map<String, Value> = values.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+        let secrets: Api<Secret> = self.api();
+        let _ = secrets.delete(name, &DeleteParams::default()).await;
+        let secret = serde_json::from_value(json!({ "metadata": { "name": name }, "stringData": data })).unwrap();
+        secrets.create(&PostParams::default(), &secret).await.expect("the Secret");
+    }
+
+    /// Changes the values of a Secret that is there.
+    pub async fn change_secret(&self, name: &str, values: &[(&str, &str)]) {
+        let data: serde_json::Map<String, Value> = values.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+        let secrets: Api<Secret> = self.api();
+        let patch = Patch::Merge(json!({ "stringData": data }));
+        secrets.patch(name, &PatchParams::default(), &patch).await.expect("the Secret");
+    }
+
+    /// Applies a user as `kubectl apply --server-side` would: what the spec leaves out goes.
+    pub async fn user(&self, name: &str, spec: Value) -> KeycloakUser {
+        self.try_user(name, spec).await.expect("the resource is valid")
+    }
+
+    pub async fn try_user(&self, name: &str, spec: Value) -> Result<KeycloakUser, kube::Error> {
+        self.apply("KeycloakUser", name, json!({ "spec": spec })).await
+    }
+
+    pub async fn apply<K>(&self, kind: &str, name: &str, body: Value) -> Result<K, kube::Error>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + serde::de::DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let mut object = body;
+        object["apiVersion"] = json!("keycloakuser.dev/v1alpha1");
+        object["kind"] = json!(kind);
+        object["metadata"]["name"] = json!(name);
+        self.api::<K>().patch(name, &PatchParams::apply("test").force(), &Patch::Apply(object)).await
+    }
+
+    pub async fn annotate(&self, name: &str, annotation: &str, value: &str) {
+        let patch = json!({ "metadata": { "annotations": { annotation: value } } });
+        let users: Api<KeycloakUser> = self.api();
+        users.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("the resource");
+    }
+
+    pub async fn get_user(&self, name: &str) -> KeycloakUser {
+        self.api::<KeycloakUser>().get(name).await.expect("the resource")
+    }
+
+    /// Waits until the operator has answered for the newest spec, with that reason on `Ready`.
+    pub async fn until(&self, name: &str, reason: &str) -> KeycloakUser {
+        eventually(&format!("{name} with reason {reason}"), async || {
+            let user = self.get_user(name).await;
+            let status = user.status.clone().unwrap_or_default();
+            let answered = status.observed_generation == user.metadata.generation;
+            if answered && ready_reason(&user) == Some(reason) { Ok(user) } else { Err(status) }
+        })
+        .await
+    }
+
+    pub async fn delete(&self, name: &str) {
+        self.api::<KeycloakUser>().delete(name, &DeleteParams::default()).await.expect("the resource");
+    }
+
+    /// Deletes the resource and waits until it is gone.
+    pub async fn delete_and_wait(&self, name: &str) {
+        self.delete(name).await;
+        self.until_gone(name).await;
+    }
+
+    pub async fn until_gone(&self, name: &str) {
+        eventually(&format!("{name} is gone"), async || match self.api::<KeycloakUser>().get_opt(name).await.unwrap() {
+            None => Ok(()),
+            Some(user) => Err(user.status),
+        })
+        .await;
+    }
+
+    /// Waits for an event about a resource.
+    pub async fn until_event(&self, regarding: &str, reason: &str) -> String {
+        eventually(&format!("an event {reason} about {regarding}"), async || {
+            let events = self.api::<Event>().list(&ListParams::default()).await.expect("events");
+            let about = |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(regarding);
+            let found = events.items.iter().filter(about).find(|event| event.reason.as_deref() == Some(reason));
+            found.map(|event| event.note.clone().unwrap_or_default()).ok_or_else(|| events.items.len())
+        })
+        .await
+    }
+}
+
+/// The reason of the condition `Ready`.
+pub fn ready_reason(user: &KeycloakUser) -> Option<&str> {
+    condition(user, "Ready").map(|condition| condition.reason.as_str())
+}
+
+/// A condition by its type.
+pub fn condition<'a>(user: &'a KeycloakUser, type_: &str) -> Option<&'a Condition> {
+    user.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+async fn admin_client() -> Client {
+    let kubeconfig = Kubeconfig::read_from(bed().kubeconfig()).expect("the bed's kubeconfig");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config");
+    Client::try_from(config).expect("a client")
+}
+
+/// Installs the definitions once, and waits until the API server serves them.
+async fn install_definitions(client: &Client) {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(async || {
+            let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+            for definition in custom_resource_definitions() {
+                let params = PatchParams::apply("test").force();
+                api.patch(&definition.name_any(), &params, &Patch::Apply(&definition)).await.expect("the definition");
+            }
+            eventually("the definitions are served", async || {
+                let users: Api<KeycloakUser> = Api::all(client.clone());
+                let connections: Api<KeycloakConnection> = Api::all(client.clone());
+                users.list(&ListParams::default()).await?;
+                connections.list(&ListParams::default()).await
+            })
+            .await;
+        })
+        .await;
+}
