@@ -1,13 +1,15 @@
 //! What the tests stand on: the bed, a world of their own in it, and witnesses that do not ask the operator.
 
 mod bed;
+mod chart;
 mod keycloak;
 mod operator;
 mod wait;
 mod world;
 
 pub use bed::{Bed, bed};
+pub use chart::Chart;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
-pub use operator::{ChildOperator, Operator};
+pub use operator::{ChildOperator, Operator, free_port};
 pub use wait::{DEADLINE, eventually, eventually_within};
 pub use world::{World, condition, e2e, e2e_with, ready_reason};

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::eventually;
+use super::{Chart, eventually};
 
 /// An operator inside the test.
 pub struct Operator {
@@ -19,27 +19,28 @@ pub struct Operator {
     registry: Registry,
 }
 
-pub fn settings(namespace: &str) -> Settings {
+fn settings(namespace: &str, credential_key_secret: &str) -> Settings {
     Settings {
         scopes: vec![Scope::Namespace(namespace.to_owned())],
         own_namespace: namespace.to_owned(),
-        credential_key_secret: "keycloak-user-operator-credential-key".to_owned(),
+        credential_key_secret: credential_key_secret.to_owned(),
         concurrency: 8,
         instance: "test".to_owned(),
     }
 }
 
 impl Operator {
-    /// Starts it and waits until its caches are filled.
-    pub async fn start(client: kube::Client, namespace: &str) -> Self {
+    /// Starts it with the rights of the chart, and waits until its caches are filled.
+    pub async fn start(chart: &Chart, namespace: &str) -> Self {
         let (metrics, mut registry) = (Metrics::default(), Registry::default());
         metrics.controller.register(&mut registry);
         metrics.keycloak.register(&mut registry);
+        let settings = settings(namespace, chart.argument("--credential-key-secret"));
         let shutdown = CancellationToken::new();
         let (sender, ready) = oneshot::channel();
         let sender = std::sync::Mutex::new(Some(sender));
         let on_ready = move || drop(sender.lock().unwrap().take().map(|sender| sender.send(())));
-        let run = controller::run(client, settings(namespace), metrics, on_ready, shutdown.clone());
+        let run = controller::run(chart.client().await, settings, metrics, on_ready, shutdown.clone());
         let task = tokio::spawn(run);
         ready.await.expect("the operator becomes ready");
         Self { shutdown, task, registry }
@@ -69,10 +70,10 @@ pub struct ChildOperator {
 }
 
 impl ChildOperator {
-    /// Starts it with these extra arguments and waits for `/readyz`.
-    pub async fn start(kubeconfig: &std::path::Path, namespace: &str, arguments: &[&str]) -> Self {
-        let mut operator = Self::spawn(kubeconfig, namespace, arguments);
-        let url = format!("http://127.0.0.1:{}/readyz", operator.port);
+    /// Starts it with the chart's arguments and rights, and waits for `/readyz`.
+    pub async fn start(chart: &Chart, namespace: &str) -> Self {
+        let mut operator = Self::spawn(chart, namespace);
+        let url = operator.url("/readyz");
         eventually("the operator's /readyz", async || {
             if let Some(status) = operator.child.try_wait().expect("our child") {
                 panic!("the operator ended with {status}: {}", operator.output());
@@ -83,20 +84,26 @@ impl ChildOperator {
         operator
     }
 
-    /// Starts it.
-    pub fn spawn(kubeconfig: &std::path::Path, namespace: &str, arguments: &[&str]) -> Self {
+    /// Starts it with the chart's arguments and rights, on a port of its own.
+    pub fn spawn(chart: &Chart, namespace: &str) -> Self {
         let port = free_port();
-        let log = kubeconfig.with_file_name(format!("operator-{port}.log"));
+        let log = chart.kubeconfig.with_extension(format!("{port}.log"));
         let output = std::fs::File::create(&log).expect("a log file");
+        let arguments = chart.arguments.iter().filter(|argument| !argument.starts_with("--http-port"));
         let child = Command::new(env!("CARGO_BIN_EXE_keycloak-user-operator"))
-            .args(["run", "--own-namespace", namespace, "--http-port", &port.to_string()])
             .args(arguments)
-            .env("KUBECONFIG", kubeconfig)
+            .arg(format!("--http-port={port}"))
+            .envs([("POD_NAMESPACE", namespace), ("POD_NAME", "operator-0")])
+            .env("KUBECONFIG", &chart.kubeconfig)
             .stdin(Stdio::null())
             .stderr(output)
             .spawn()
             .expect("the operator can be started");
         Self { child, log, port }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     pub fn output(&self) -> String {

@@ -16,7 +16,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, bed, eventually};
+use super::{Admin, Chart, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, bed, eventually};
 
 /// A namespace, a realm, and clients for both.
 pub struct World {
@@ -77,6 +77,7 @@ impl World {
         }
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
+        Chart::remove(&self.client, &self.namespace).await;
     }
 
     /// For a failed test: what the resources looked like in the end.
@@ -97,7 +98,12 @@ impl World {
 
     /// Starts an operator with the rights of the chart's ServiceAccount.
     pub async fn operator(&self) -> Operator {
-        Operator::start(self.client.clone(), &self.namespace).await
+        Operator::start(&self.chart().await, &self.namespace).await
+    }
+
+    /// The chart's objects, applied to this namespace.
+    pub async fn chart(&self) -> Chart {
+        Chart::apply(&self.client, &self.namespace).await
     }
 
     /// Makes the connection `default` and its Secret; `spec` overrides fields of it. The periodic check is an hour away.
