@@ -18,12 +18,20 @@
 //!
 //! May use `api` and `domain`; knows neither network nor cluster nor runtime.
 
+mod converter;
 mod diagnostic;
 mod error;
 mod grammar;
 mod lexer;
+mod map;
+mod model;
+mod name;
+mod profile;
+mod reader;
 mod source;
 mod tag;
+mod writer;
 
+pub use converter::{Converter, Options, Summary};
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use error::ConvertError;
