@@ -30,6 +30,8 @@ mod profile;
 mod reader;
 mod source;
 mod tag;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use converter::{Converter, Options, Summary};
