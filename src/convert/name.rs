@@ -68,7 +68,7 @@ fn looks_hashed(name: &str) -> bool {
 
 fn slug(canonical: &str) -> String {
     let mut slug = String::new();
-    for character in spelled_out(canonical).nfkd().filter(|c| c.general_category() != GeneralCategory::NonspacingMark) {
+    for character in spelled_out(canonical).nfkd().filter(|character| !is_mark(*character)) {
         if is_plain(character) {
             slug.push(character);
         } else if !slug.is_empty() && !slug.ends_with('-') {
@@ -78,6 +78,10 @@ fn slug(canonical: &str) -> String {
     slug.truncate(MAX_SLUG);
     let slug = slug.trim_end_matches('-');
     if slug.is_empty() { "user".to_owned() } else { slug.to_owned() }
+}
+
+fn is_mark(character: char) -> bool {
+    !character.is_ascii() && character.general_category() == GeneralCategory::NonspacingMark
 }
 
 /// Replaces the letters that have no decomposition into a Latin letter and a mark.

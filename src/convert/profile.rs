@@ -7,19 +7,13 @@ use super::map::Notes;
 /// Shortest username of the default profile.
 const MIN_USERNAME: usize = 3;
 
-/// Characters that neither usernames nor the names of persons may contain (as of Keycloak 26).
-const REFUSED: &str = "<>&\"$%!#?§;*~/\\|^=[]{}()";
-/// Characters that usernames may not contain either.
-const REFUSED_IN_USERNAMES: &str = "',:`";
-
 /// Warns of a username that is too short, or contains a character that is refused.
 pub(super) fn check_username(username: &Located<String>, notes: &mut Notes) {
     let text = &username.value;
     if text.chars().count() < MIN_USERNAME {
         notes.push(Located::new(username.at, Warning::ShortUsername(text.clone())));
     }
-    let is_refused = |c| is_refused(c) || is_space(c) || REFUSED_IN_USERNAMES.contains(c);
-    if text.contains(is_refused) {
+    if text.contains(|c| is_refused(c) || is_refused_in_usernames(c)) {
         notes.push(Located::new(username.at, Warning::UsernameCharacter(text.clone())));
     }
 }
@@ -31,18 +25,19 @@ pub(super) fn check_person_name(name: &Located<String>, element: &'static str, n
     }
 }
 
+/// What neither usernames nor the names of persons may contain (as of Keycloak 26): punctuation of markup and scripts,
+/// line breaks, control characters.
 fn is_refused(character: char) -> bool {
     character.is_ascii_control()
+        || matches!(character, '<' | '>' | '&' | '"' | '$' | '%' | '!' | '#' | '?' | '§' | ';' | '*' | '~' | '/')
+        || matches!(character, '\\' | '|' | '^' | '=' | '[' | ']' | '{' | '}' | '(' | ')')
         || matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}')
-        || REFUSED.contains(character)
 }
 
-/// Horizontal white space as Java's `\h` has it.
-fn is_space(character: char) -> bool {
-    matches!(
-        character,
-        ' ' | '\u{A0}' | '\u{1680}' | '\u{180E}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}'
-    )
+/// What usernames may not contain either: more punctuation, and horizontal white space as Java's `\h` has it.
+fn is_refused_in_usernames(character: char) -> bool {
+    matches!(character, '\'' | ',' | ':' | '`' | ' ' | '\u{A0}' | '\u{1680}' | '\u{180E}')
+        || matches!(character, '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}')
 }
 
 #[cfg(test)]
@@ -63,6 +58,16 @@ mod tests {
         }
         for username in ["ab", "a b c", "o'brien", "corp\\mjones", "a:b", "a\u{a0}b", "§12"] {
             assert_eq!(notes(username), 1, "{username}");
+        }
+    }
+
+    #[test]
+    fn every_refused_character_is_known() {
+        for character in "<>&\"$%!#?§;*~/\\|^=[]{}()\u{b}\u{7f}\u{85}\u{2028}".chars() {
+            assert!(is_refused(character), "{character:?}");
+        }
+        for character in "',:` \u{2003}".chars() {
+            assert!(!is_refused(character) && is_refused_in_usernames(character), "{character:?}");
         }
     }
 
