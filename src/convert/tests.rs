@@ -788,6 +788,16 @@ fn hostile_strings_survive() {
     }
 }
 
+#[test]
+fn long_and_multi_line_texts_stay_on_one_line() {
+    // A block scalar that begins with a tab is refused by libyaml and by kubectl.
+    let run = credentials(&PASSWORD.replace("geheim", "&#9;\nx"));
+    assert!(run.manifests.contains("\n  password: \"\\t\\nx\"\n"), "{}", run.manifests);
+    let name = "long name ".repeat(20);
+    let run = user(&format!("<LastName>{name}</LastName>"));
+    assert!(run.manifests.lines().any(|line| line.contains(&name)), "{}", run.manifests);
+}
+
 /// Sends a text through XML and YAML, as password, name and value of an attribute, and last name.
 fn assert_survives(text: &str) {
     let references: Vec<String> = text.chars().map(|c| format!("&#{};", u32::from(c))).collect();
