@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
 #![allow(clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod conversion;
 mod deletion;
 mod enabled;
 mod lifecycle;
