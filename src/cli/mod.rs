@@ -3,7 +3,6 @@
 mod convert;
 
 use std::io::Write;
-use std::net::{Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -120,11 +119,10 @@ async fn operate(args: RunArgs) -> Result<(), Failure> {
     let (health, metrics, mut registry) = (Health::default(), Metrics::default(), Registry::default());
     metrics.controller.register(&mut registry);
     metrics.keycloak.register(&mut registry);
-    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, args.http_port));
-    info!(version = env!("CARGO_PKG_VERSION"), %address, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), port = args.http_port, "starting");
     // The probes are answered until the last pass has ended.
     let close_port = CancellationToken::new();
-    let port = tokio::spawn(process::serve(address, health.clone(), registry, close_port.clone()));
+    let port = tokio::spawn(process::serve(args.http_port, health.clone(), registry, close_port.clone()));
     let controller = controller::run(client, settings(args), metrics, move || health.set_ready(), shutdown);
     let outcome: Result<(), Failure> = tokio::select! {
         ended = controller => ended.map_err(Into::into),

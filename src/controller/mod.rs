@@ -173,6 +173,7 @@ async fn watch_scope(
         config_maps: config_maps.clone(),
         backoff: backoff::Backoff::default(),
     });
+    let known_users = users.clone();
     let config = || Config::default().concurrency(concurrency);
     let connections_controller = Controller::for_stream(changed_connections, connections.clone())
         .reconcile_on(woken_connections)
@@ -191,11 +192,16 @@ async fn watch_scope(
             return;
         }
         let users = async {
-            if connections.wait_until_ready().await.is_ok() {
-                info!(?scope, "the caches are filled");
-                waiting.one_more();
-                users_controller.await;
+            if connections.wait_until_ready().await.is_err() {
+                return;
             }
+            let listed = async {
+                if known_users.wait_until_ready().await.is_ok() {
+                    info!(?scope, "the caches are filled");
+                    waiting.one_more();
+                }
+            };
+            futures::future::join(users_controller, listed).await;
         };
         futures::future::join(connections_controller, users).await;
     };

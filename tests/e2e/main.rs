@@ -7,12 +7,16 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
 #![allow(clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod admission;
+mod connections;
 mod conversion;
 mod deletion;
 mod enabled;
 mod lifecycle;
+mod outages;
 mod ownership;
 mod passwords;
+mod process;
 mod refusals;
 mod steady;
 mod support;
