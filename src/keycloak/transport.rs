@@ -212,11 +212,12 @@ fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
     })
 }
 
-/// Keycloak says "Realm not found." or "Realm does not exist"; a gateway's 404 says neither.
+/// Keycloak says "Realm not found." or "Realm does not exist", and "User not found" of an account. The 404 of a gateway,
+/// or of another path than the Admin API's, says neither; it must not count as the end of an account.
 fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
     match report.error.as_deref() {
         Some(error) if error.starts_with("Realm ") => ErrorKind::RealmNotFound,
-        Some(_) if operation != Operation::GetToken => ErrorKind::NotFound,
+        Some("User not found") if operation != Operation::GetToken => ErrorKind::NotFound,
         _ => ErrorKind::Unexpected("status 404".to_owned()),
     }
 }
