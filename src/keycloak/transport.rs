@@ -192,7 +192,11 @@ impl Received {
             401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
             403 => ErrorKind::Forbidden,
             404 => not_found(operation, &report),
-            409 => ErrorKind::Conflict(conflict(&report)),
+            409 if matches!(operation, Operation::CreateUser | Operation::UpdateUser) => {
+                ErrorKind::Conflict(conflict(&report))
+            }
+            // A lost race with another request for the account.
+            409 => ErrorKind::Server(409),
             429 => ErrorKind::Throttled(self.retry_after),
             503 if self.retry_after.is_some() => ErrorKind::Throttled(self.retry_after),
             400 => rejected(&report),
