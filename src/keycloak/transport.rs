@@ -237,6 +237,7 @@ fn conflict(report: &ErrorRepresentation) -> ConflictWith {
 fn rejected(report: &ErrorRepresentation) -> ErrorKind {
     let key = report.error.as_deref().or(report.error_message.as_deref());
     match key {
+        None if report.errors.is_empty() => return ErrorKind::Unexpected("status 400".to_owned()),
         Some(key) if key.starts_with("invalidPasswordHistory") => return ErrorKind::PasswordInHistory,
         // PUT's catch-all, for trouble with the database too.
         Some("Could not update user!") => return ErrorKind::Server(400),
