@@ -192,7 +192,11 @@ impl Received {
             401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
             403 => ErrorKind::Forbidden,
             404 => not_found(operation, &report),
-            409 => ErrorKind::Conflict(conflict(&report)),
+            409 if matches!(operation, Operation::CreateUser | Operation::UpdateUser) => {
+                ErrorKind::Conflict(conflict(&report))
+            }
+            // A lost race with another request for the account.
+            409 => ErrorKind::Server(409),
             429 => ErrorKind::Throttled(self.retry_after),
             503 if self.retry_after.is_some() => ErrorKind::Throttled(self.retry_after),
             400 => rejected(&report),
@@ -212,11 +216,12 @@ fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
     })
 }
 
-/// Keycloak says "Realm not found." or "Realm does not exist"; a gateway's 404 says neither.
+/// Keycloak says "Realm not found." or "Realm does not exist", and "User not found" of an account. The 404 of a gateway,
+/// or of another path than the Admin API's, says neither; it must not count as the end of an account.
 fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
     match report.error.as_deref() {
         Some(error) if error.starts_with("Realm ") => ErrorKind::RealmNotFound,
-        Some(_) if operation != Operation::GetToken => ErrorKind::NotFound,
+        Some("User not found") if operation != Operation::GetToken => ErrorKind::NotFound,
         _ => ErrorKind::Unexpected("status 404".to_owned()),
     }
 }
@@ -232,6 +237,7 @@ fn conflict(report: &ErrorRepresentation) -> ConflictWith {
 fn rejected(report: &ErrorRepresentation) -> ErrorKind {
     let key = report.error.as_deref().or(report.error_message.as_deref());
     match key {
+        None if report.errors.is_empty() => return ErrorKind::Unexpected("status 400".to_owned()),
         Some(key) if key.starts_with("invalidPasswordHistory") => return ErrorKind::PasswordInHistory,
         // PUT's catch-all, for trouble with the database too.
         Some("Could not update user!") => return ErrorKind::Server(400),
