@@ -9,7 +9,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::backoff::jittered;
 use super::context::{Context, key_of};
@@ -69,8 +69,14 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
     };
     let object = KeycloakConnection { metadata, spec: connection.spec.clone(), status: Some(status) };
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    api.replace_status(&name, &params, &object).await?;
-    Ok(())
+    match api.replace_status(&name, &params, &object).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Err(Error::Outdated),
+        Err(failure) => {
+            error!(connection = %key(connection), error = %failure, "the status cannot be written");
+            Err(failure.into())
+        }
+    }
 }
 
 fn status(connection: &KeycloakConnection, result: &Result<(), Error>) -> KeycloakConnectionStatus {
@@ -114,6 +120,11 @@ async fn publish(context: &Context, connection: &KeycloakConnection, error: &Err
         secondary: None,
     };
     if let Err(failure) = context.shared.recorder.publish(&event, &connection.object_ref(&())).await {
-        warn!(connection = %connection.name_any(), error = %failure, "an event cannot be published");
+        warn!(connection = %key(connection), error = %failure, "an event cannot be published");
     }
+}
+
+fn key(connection: &KeycloakConnection) -> String {
+    let (namespace, name) = key_of(connection);
+    format!("{namespace}/{name}")
 }
