@@ -6,14 +6,14 @@ use std::process::Stdio;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use serde_json::json;
 
-use super::bed;
+use super::{Admin, World, bed};
 
 /// The chart as it is installed in one namespace.
 pub struct Chart {
@@ -30,7 +30,17 @@ impl Chart {
 
     /// Applies what the chart renders for that namespace, and asks for a token of its ServiceAccount.
     pub async fn apply(client: &Client, namespace: &str) -> Self {
-        tokio::task::block_in_place(|| apply_rendered(namespace));
+        Self::apply_release(client, namespace, namespace, &[]).await
+    }
+
+    /// The same for a release of another name, with values such as `clusterWide=true`.
+    pub async fn apply_release(client: &Client, release: &str, namespace: &str, values: &[&str]) -> Self {
+        tokio::task::block_in_place(|| apply_rendered(release, namespace, values));
+        Self::read(client, namespace).await
+    }
+
+    /// Reads the chart back from the namespace where it is installed, and asks for a token of its ServiceAccount.
+    pub async fn read(client: &Client, namespace: &str) -> Self {
         let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
         let deployment = deployments.list(&ListParams::default()).await.unwrap().items.pop().expect("one Deployment");
         let pod = deployment.spec.unwrap().template.spec.unwrap();
@@ -52,9 +62,31 @@ impl Chart {
         Client::try_from(config).expect("a client")
     }
 
+    /// A token of a ServiceAccount, as kubelet gets one for a pod.
+    pub async fn token(client: &Client, namespace: &str, account: &str) -> String {
+        let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+        let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
+        let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.expect("a token");
+        answer.status.expect("a token").token
+    }
+
+    /// One more namespace with the same realm; [`Chart::remove`] removes it with the release named like the world.
+    pub async fn namespace_beside(world: &World, suffix: &str) -> World {
+        let name = format!("{}-{suffix}", world.namespace);
+        let labels = json!({ "app.kubernetes.io/instance": world.namespace });
+        let namespace = serde_json::from_value(json!({ "metadata": { "name": name, "labels": labels } })).unwrap();
+        let namespaces: Api<Namespace> = Api::all(world.client.clone());
+        namespaces.create(&PostParams::default(), &namespace).await.expect("the namespace");
+        World { namespace: name, client: world.client.clone(), keycloak: Admin::of_bed(&world.keycloak.realm) }
+    }
+
     /// Removes what does not go with the namespace.
     pub async fn remove(client: &Client, namespace: &str) {
         let of_release = ListParams::default().labels(&format!("app.kubernetes.io/instance={namespace}"));
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        for beside in namespaces.list(&of_release).await.expect("namespaces") {
+            let _ = namespaces.delete(&beside.name_any(), &DeleteParams::default()).await;
+        }
         let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
         let roles: Api<ClusterRole> = Api::all(client.clone());
         let _ = bindings.delete_collection(&DeleteParams::default(), &of_release).await;
@@ -62,9 +94,10 @@ impl Chart {
     }
 }
 
-fn apply_rendered(namespace: &str) {
+fn apply_rendered(release: &str, namespace: &str, values: &[&str]) {
     let mut helm = bed().helm();
-    helm.args(["template", namespace]).arg(Chart::directory()).args(["--namespace", namespace, "--set", "crds.install=false"]);
+    helm.args(["template", release]).arg(Chart::directory()).args(["--namespace", namespace, "--set", "crds.install=false"]);
+    helm.args(values.iter().flat_map(|value| ["--set", value]));
     let rendered = helm.output().expect("helm can be run");
     assert!(rendered.status.success(), "helm template: {}", String::from_utf8_lossy(&rendered.stderr));
     let mut kubectl = bed().kubectl();
@@ -76,13 +109,11 @@ fn apply_rendered(namespace: &str) {
 }
 
 async fn kubeconfig(client: &Client, namespace: &str, account: &str) -> PathBuf {
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
-    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.expect("a token");
+    let token = Chart::token(client, namespace, account).await;
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "bed",
         "clusters": [{ "name": "bed", "cluster": { "server": bed().kube_url(), "certificate-authority": bed().kube_ca() } }],
-        "users": [{ "name": "operator", "user": { "token": answer.status.expect("a token").token } }],
+        "users": [{ "name": "operator", "user": { "token": token } }],
         "contexts": [{ "name": "bed", "context": { "cluster": "bed", "user": "operator", "namespace": namespace } }],
     });
     let directory = bed().kubeconfig().with_file_name("tests");

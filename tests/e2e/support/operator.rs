@@ -83,15 +83,25 @@ impl ChildOperator {
     /// Starts it with the chart's arguments and rights, and waits for `/readyz`.
     pub async fn start(chart: &Chart, namespace: &str) -> Self {
         let mut operator = Self::spawn(chart, namespace);
-        let url = operator.url("/readyz");
+        operator.until_ready().await;
+        operator
+    }
+
+    /// Takes over a process that listens on that port and logs into that file.
+    pub fn adopt(child: Child, log: PathBuf, port: u16) -> Self {
+        Self { child, log, port }
+    }
+
+    /// Waits for `/readyz`.
+    pub async fn until_ready(&mut self) {
+        let url = self.url("/readyz");
         eventually("the operator's /readyz", async || {
-            if let Some(status) = operator.child.try_wait().expect("our child") {
-                panic!("the operator ended with {status}: {}", operator.output());
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                panic!("the operator ended with {status}: {}", self.output());
             }
             reqwest::get(&url).await.map_err(|error| error.to_string())?.error_for_status().map_err(|e| e.to_string())
         })
         .await;
-        operator
     }
 
     /// Starts it with the chart's arguments and rights, on a port of its own.
@@ -126,12 +136,21 @@ impl ChildOperator {
         self.child.wait().expect("our child");
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await
+    }
+
     /// SIGTERM; how long it took to end, and whether it ended well.
     pub async fn terminate(mut self) -> (Duration, std::process::ExitStatus) {
         let started = std::time::Instant::now();
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").arg(&id).status().expect("kill").success());
-        let status = eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await;
+        let status = self.ended().await;
         (started.elapsed(), status)
     }
 }
