@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Attribute, KeycloakUserSpec};
-use crate::domain::{AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username};
+use crate::domain::{
+    AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
+};
 
 /// A field that the schema refuses, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +64,8 @@ fn attribute_values(declared: &[String], path: &str) -> Result<Vec<AttributeValu
     if declared.len() > MAX_VALUES {
         return Err(at(&format!("{path}.values"))(Flaw::TooMany { max: MAX_VALUES }));
     }
-    let parse = |(index, value): (usize, &String)| {
-        AttributeValue::parse(value).map_err(at(&format!("{path}.values[{index}]")))
-    };
+    let parse =
+        |(index, value): (usize, &String)| AttributeValue::parse(value).map_err(at(&format!("{path}.values[{index}]")));
     declared.iter().enumerate().map(parse).collect()
 }
 

@@ -19,7 +19,7 @@ use super::{FIELD_MANAGER, PASS_LIMIT};
 use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
 /// How often a connection that works is tried again.
-const RECHECK: Duration = Duration::from_secs(600);
+const RECHECK: Duration = Duration::from_mins(10);
 
 /// Tries a connection: logs in, and reads the realm's user profile.
 pub(super) async fn reconcile(connection: Arc<KeycloakConnection>, context: Arc<Context>) -> Result<Action, Error> {

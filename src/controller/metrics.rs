@@ -34,7 +34,11 @@ impl ControllerMetrics {
     /// Makes the metrics known under their names.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("keycloakuser_reconciles", "Passes over a KeycloakUser, by outcome", self.passes.clone());
-        registry.register("keycloakuser_users", "KeycloakUsers by the reason of their condition Ready", self.users.clone());
+        registry.register(
+            "keycloakuser_users",
+            "KeycloakUsers by the reason of their condition Ready",
+            self.users.clone(),
+        );
         registry.register(
             "keycloakuser_undecodable_objects",
             "Objects that a watch delivered and that this version cannot read",

@@ -117,7 +117,9 @@ pub(super) fn validation_problem(key: &str) -> &'static str {
         "error-person-name-invalid-character" => "has a character that a name may not have",
         "error-invalid-multivalued-size" => "has a number of values that the user profile does not allow",
         "error-pattern-no-match" => "does not match the pattern of the user profile",
-        "error-invalid-value" | "error-invalid-blank" | "error-empty" => "has a value that the user profile does not allow",
+        "error-invalid-value" | "error-invalid-blank" | "error-empty" => {
+            "has a value that the user profile does not allow"
+        }
         "error-number-out-of-range" | "error-number-out-of-range-too-small" | "error-number-out-of-range-too-big" => {
             "is outside the range of the user profile"
         }

@@ -208,9 +208,7 @@ impl Received {
 
 fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
     Some(match report.error.as_deref()? {
-        "unauthorized_client" | "invalid_client" => {
-            "wrong client ID or secret, or the client has no service account"
-        }
+        "unauthorized_client" | "invalid_client" => "wrong client ID or secret, or the client has no service account",
         "invalid_grant" => "wrong username or password, or the login needs more than a password",
         _ => return None,
     })

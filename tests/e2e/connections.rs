@@ -28,8 +28,10 @@ fn a_server_is_trusted_by_the_authority_that_the_connection_names_and_by_no_othe
         let user = world.until("tls", "KeycloakUnreachable").await;
         assert!(condition(&user, "Ready").unwrap().message.contains("certificate"), "{:?}", user.status);
 
-        let with_ca = |kind: &str, name: &str| json!({ "url": url, "allowHttp": false,
-            "tls": { "caRef": { "kind": kind, "name": name, "key": "ca.crt" } } });
+        let with_ca = |kind: &str, name: &str| {
+            json!({ "url": url, "allowHttp": false,
+            "tls": { "caRef": { "kind": kind, "name": name, "key": "ca.crt" } } })
+        };
         world.connection("default", with_ca("ConfigMap", "sso-ca")).await;
         world.until("tls", "CertificateAuthorityNotFound").await;
         config_map(&world, "sso-ca", "not a certificate").await;

@@ -16,7 +16,9 @@ async fn account(world: &World, name: &str) -> Value {
 #[test]
 fn a_name_that_leaves_the_spec_leaves_the_account_and_nothing_else_does() {
     e2e("a_name_that_leaves_the_spec", async |world, _operator| {
-        world.user("own", json!({ "username": "own", "attributes": attributes(&[("a", &["1"]), ("b", &["2"])]) })).await;
+        world
+            .user("own", json!({ "username": "own", "attributes": attributes(&[("a", &["1"]), ("b", &["2"])]) }))
+            .await;
         let user = world.until("own", "Synced").await;
         assert_eq!(user.status.unwrap().owned.attributes, ["a", "b"]);
         world.keycloak.edit_user("own", json!({ "attributes": { "a": ["1"], "b": ["2"], "c": ["3"] } })).await;
@@ -47,10 +49,12 @@ fn a_changed_attribute_takes_neither_names_nor_address_away() {
     e2e("a_changed_attribute_takes_neither_names_nor_address_away", async |world, _operator| {
         world.user("whole", json!({ "username": "whole", "attributes": attributes(&[("a", &["1"])]) })).await;
         world.until("whole", "Synced").await;
-        let by_hand = json!({ "firstName": "By", "lastName": "Hand", "email": "by.hand@example.com", "emailVerified": true });
+        let by_hand =
+            json!({ "firstName": "By", "lastName": "Hand", "email": "by.hand@example.com", "emailVerified": true });
         world.keycloak.edit_user("whole", by_hand).await;
         world.user("whole", json!({ "username": "whole", "attributes": attributes(&[("a", &["2"])]) })).await;
-        let account = world.until_account("whole", "the new value", |user| user["attributes"]["a"] == json!(["2"])).await;
+        let account =
+            world.until_account("whole", "the new value", |user| user["attributes"]["a"] == json!(["2"])).await;
         assert_eq!(account["firstName"], "By");
         assert_eq!(account["lastName"], "Hand");
         assert_eq!(account["email"], "by.hand@example.com");
@@ -65,7 +69,8 @@ fn an_empty_name_is_cleared_and_an_absent_one_is_left() {
             "attributes": attributes(&[("a", &["1"])]) });
         world.user("names", full).await;
         world.until("names", "Synced").await;
-        let less = json!({ "username": "names", "firstName": "", "email": "", "attributes": attributes(&[("a", &["1"])]) });
+        let less =
+            json!({ "username": "names", "firstName": "", "email": "", "attributes": attributes(&[("a", &["1"])]) });
         world.user("names", less).await;
         world.until("names", "Synced").await;
         let account = account(&world, "names").await;
@@ -78,7 +83,9 @@ fn an_empty_name_is_cleared_and_an_absent_one_is_left() {
 #[test]
 fn names_and_attributes_change_in_one_request() {
     e2e("names_and_attributes_change_in_one_request", async |world, _operator| {
-        world.user("once", json!({ "username": "once", "firstName": "A", "attributes": attributes(&[("a", &["1"])]) })).await;
+        world
+            .user("once", json!({ "username": "once", "firstName": "A", "attributes": attributes(&[("a", &["1"])]) }))
+            .await;
         world.until("once", "Synced").await;
         world.user("once", json!({ "username": "once", "firstName": "", "attributes": attributes(&[("a", &["2"]), ("b", &["3"])]) })).await;
         world.until("once", "Synced").await;
@@ -93,7 +100,12 @@ fn names_and_attributes_change_in_one_request() {
 fn an_attribute_that_the_profile_drops_is_named_before_it_is_sent() {
     e2e("an_attribute_that_the_profile_drops_is_named", async |world, _operator| {
         world.keycloak.set_unmanaged_attributes("DISABLED").await;
-        world.user("drop", json!({ "username": "drop", "firstName": "F", "attributes": attributes(&[("unknown", &["1"])]) })).await;
+        world
+            .user(
+                "drop",
+                json!({ "username": "drop", "firstName": "F", "attributes": attributes(&[("unknown", &["1"])]) }),
+            )
+            .await;
         let user = world.until("drop", "AttributesNotAccepted").await;
         let accepted = condition(&user, "AttributesAccepted").unwrap();
         assert_eq!(accepted.status, "False");
@@ -133,7 +145,9 @@ fn declared_attributes_follow_the_permissions_of_the_profile() {
         let (_, mut profile) =
             world.keycloak.request(Method::GET, &format!("/{}/users/profile", world.keycloak.realm), None).await;
         let declared = profile["attributes"].as_array_mut().unwrap();
-        declared.push(json!({ "name": "open", "permissions": { "view": ["admin"], "edit": ["admin"] }, "multivalued": true }));
+        declared.push(
+            json!({ "name": "open", "permissions": { "view": ["admin"], "edit": ["admin"] }, "multivalued": true }),
+        );
         declared.push(json!({ "name": "closed", "permissions": { "view": ["admin", "user"], "edit": [] } }));
         declared.push(json!({ "name": "bare" }));
         world.keycloak.change(Method::PUT, "/users/profile", profile).await;

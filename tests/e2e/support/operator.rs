@@ -131,7 +131,8 @@ impl ChildOperator {
         let started = std::time::Instant::now();
         let id = self.child.id().to_string();
         assert!(Command::new("kill").arg(&id).status().expect("kill").success());
-        let status = eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await;
+        let status =
+            eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await;
         (started.elapsed(), status)
     }
 }
