@@ -1,5 +1,7 @@
 //! The definitions of our kinds: the files are what the types give, and every field says what it is for.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -466,7 +466,7 @@ async fn no_password_and_no_token_is_shown_by_anything() {
         let client = client_of(server);
         for operation in ALL {
             let error = call(&client, operation).await.unwrap_err();
-            shown += &format!("{error} {error:?} {client:?}");
+            shown = format!("{shown} {error} {error:?} {client:?}");
         }
         for secret in [PASSWORD, CLIENT_SECRET, TOKEN] {
             assert!(!shown.contains(secret), "{shown}");
