@@ -131,3 +131,13 @@ fn a_file_that_is_stale_missing_or_left_over_is_found() {
     assert_eq!(differing(&there, &wanted), ["left-over", "missing", "stale"]);
     assert!(differing(&wanted, &wanted).is_empty());
 }
+
+#[test]
+fn the_reference_is_that_of_the_types() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_keycloak-user-operator"))
+        .arg("reference")
+        .output()
+        .expect("the binary can be started");
+    let written = std::fs::read(in_repository("docs/reference.md")).unwrap_or_default();
+    assert!(output.status.success() && output.stdout == written, "docs/reference.md is stale: `make generate` mends it");
+}

@@ -11,6 +11,9 @@ use prometheus_client::registry::Registry;
 
 use crate::api::Reason;
 
+/// What a pass can come to.
+const OUTCOMES: [&str; 6] = ["unchanged", "applied", "blocked", "suspended", "deleted", "failed"];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
@@ -31,8 +34,15 @@ pub struct ControllerMetrics {
 }
 
 impl ControllerMetrics {
-    /// Makes the metrics known under their names.
+    /// Makes the metrics known under their names. Each outcome and reason is there from the start, so that a rate has a
+    /// zero to begin with.
     pub fn register(&self, registry: &mut Registry) {
+        for outcome in OUTCOMES {
+            drop(self.passes.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for reason in Reason::ALL {
+            drop(self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }));
+        }
         registry.register("keycloakuser_reconciles", "Passes over a KeycloakUser, by outcome", self.passes.clone());
         registry.register(
             "keycloakuser_users",
@@ -47,7 +57,7 @@ impl ControllerMetrics {
     }
 
     pub(super) fn count_pass(&self, outcome: &'static str) {
-        self.passes.get_or_create(&OutcomeLabel { outcome }).inc();
+        drop(self.passes.get_or_create(&OutcomeLabel { outcome }).inc());
     }
 
     pub(super) fn count_undecodable(&self) {
@@ -57,7 +67,7 @@ impl ControllerMetrics {
     pub(super) fn set_state(&self, uid: &str, reason: Reason) {
         let before = self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), reason);
         self.leave(before);
-        self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+        drop(self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc());
     }
 
     pub(super) fn forget(&self, uid: &str) {
@@ -67,7 +77,7 @@ impl ControllerMetrics {
 
     fn leave(&self, before: Option<Reason>) {
         if let Some(reason) = before {
-            self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).dec();
+            drop(self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).dec());
         }
     }
 }

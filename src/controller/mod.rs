@@ -32,6 +32,7 @@ use kube::runtime::controller::{Config, Controller, Error as QueueError};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{Lookup, Store};
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +79,14 @@ pub struct Metrics {
     pub controller: ControllerMetrics,
     /// Of the requests to Keycloak.
     pub keycloak: KeycloakMetrics,
+}
+
+impl Metrics {
+    /// Makes the metrics known under their names.
+    pub fn register(&self, registry: &mut Registry) {
+        self.controller.register(registry);
+        self.keycloak.register(registry);
+    }
 }
 
 /// The controller cannot start, or has ended without being asked.

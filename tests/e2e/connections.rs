@@ -77,3 +77,18 @@ fn a_user_may_name_any_connection_of_its_namespace() {
         world.until("other", "ConnectionNotFound").await;
     });
 }
+
+#[test]
+fn a_server_that_never_answers_is_told_from_one_that_is_not_there() {
+    e2e_with("a_server_that_never_answers", json!({}), async |world| {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        world.connect(json!({ "url": format!("http://{}", silent.local_addr().unwrap()) })).await;
+        let _operator = world.operator().await;
+        world.user("quiet", json!({ "username": "quiet" })).await;
+        let user = world.until("quiet", "KeycloakTimeout").await;
+        assert!(condition(&user, "Ready").unwrap().message.contains("no answer from Keycloak within 10 s"));
+        drop(silent);
+        world.connection("default", json!({})).await;
+        world.until("quiet", "Synced").await;
+    });
+}
