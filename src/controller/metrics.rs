@@ -57,7 +57,7 @@ impl ControllerMetrics {
     }
 
     pub(super) fn count_pass(&self, outcome: &'static str) {
-        drop(self.passes.get_or_create(&OutcomeLabel { outcome }).inc());
+        self.passes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     pub(super) fn count_undecodable(&self) {
@@ -67,7 +67,7 @@ impl ControllerMetrics {
     pub(super) fn set_state(&self, uid: &str, reason: Reason) {
         let before = self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), reason);
         self.leave(before);
-        drop(self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc());
+        self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
     }
 
     pub(super) fn forget(&self, uid: &str) {
@@ -77,7 +77,7 @@ impl ControllerMetrics {
 
     fn leave(&self, before: Option<Reason>) {
         if let Some(reason) = before {
-            drop(self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).dec());
+            self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).dec();
         }
     }
 }
