@@ -102,8 +102,8 @@ mod tests {
         Attribute { name: name.to_owned(), values: values.iter().map(|value| (*value).to_owned()).collect() }
     }
 
-    fn long(length: usize) -> Option<String> {
-        Some("x".repeat(length))
+    fn long(length: usize) -> String {
+        "x".repeat(length)
     }
 
     #[test]
@@ -140,15 +140,15 @@ mod tests {
         let table: [(Change, &str, Flaw); 12] = [
             (|spec| spec.username = String::new(), "spec.username", Flaw::Blank),
             (|spec| spec.username = "a\tb".to_owned(), "spec.username", Flaw::ControlCharacters),
-            (|spec| spec.first_name = long(MAX_PROFILE_LENGTH + 1), "spec.firstName", too_long.clone()),
-            (|spec| spec.last_name = long(MAX_PROFILE_LENGTH + 1), "spec.lastName", too_long.clone()),
-            (|spec| spec.email = long(MAX_PROFILE_LENGTH + 1), "spec.email", too_long.clone()),
+            (|spec| spec.first_name = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.firstName", too_long.clone()),
+            (|spec| spec.last_name = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.lastName", too_long.clone()),
+            (|spec| spec.email = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.email", too_long.clone()),
             (|spec| spec.attributes[1].name = "email".to_owned(), "spec.attributes[1].name", Flaw::ProfileField),
             (|spec| spec.attributes[0].name = " ".to_owned(), "spec.attributes[0].name", Flaw::Blank),
             (|spec| spec.attributes[1].name = "first".to_owned(), "spec.attributes[1].name", Flaw::Duplicate),
             (|spec| spec.attributes[1].values[1] = " \n".to_owned(), "spec.attributes[1].values[1]", Flaw::Blank),
             (
-                |spec| spec.attributes[1].values[0] = "x".repeat(MAX_VALUE_LENGTH + 1),
+                |spec| spec.attributes[1].values[0] = long(MAX_VALUE_LENGTH + 1),
                 "spec.attributes[1].values[0]",
                 Flaw::TooLong { max: MAX_VALUE_LENGTH },
             ),
@@ -174,9 +174,9 @@ mod tests {
 
     #[test]
     fn as_much_as_the_limits_allow_is_accepted() {
-        let mut spec = spec(&"x".repeat(MAX_PROFILE_LENGTH));
-        spec.email = long(MAX_PROFILE_LENGTH);
-        let value = "x".repeat(MAX_VALUE_LENGTH);
+        let mut spec = spec(&long(MAX_PROFILE_LENGTH));
+        spec.email = Some(long(MAX_PROFILE_LENGTH));
+        let value = long(MAX_VALUE_LENGTH);
         let values = [value.as_str(); MAX_VALUES];
         spec.attributes = (0..MAX_ATTRIBUTES).map(|n| attribute(&n.to_string(), &values)).collect();
         assert!(desired_user(&spec).is_ok());

@@ -560,6 +560,14 @@ fn an_attribute_that_cannot_be_removed_is_named() {
 }
 
 #[test]
+fn an_attribute_of_ours_that_admins_may_no_longer_write_is_not_removed_in_vain() {
+    let mut case = Case::agreeing();
+    case.desired.attributes.clear();
+    case.profile = Some(profile(UnmanagedPolicy::AdminView, &[]));
+    assert_eq!(case.plan().steps, []);
+}
+
+#[test]
 fn a_profile_that_was_not_needed_counts_as_one_that_keeps_everything() {
     let mut case = Case::agreeing();
     case.desired.attributes = attributes(&[("team", &["green"])]);
@@ -758,6 +766,18 @@ proptest! {
         for (name, values) in case.observed.unwrap().attributes {
             if name != DISABLED_REASON && !declares(&case.desired, &name) && !case.owned.attributes.contains(&name) {
                 prop_assert_eq!(after.get(&name), Some(&values));
+            }
+        }
+    }
+
+    #[test]
+    fn no_attribute_is_sent_or_removed_in_vain(case in some_case()) {
+        let (before, after) = (case.observed.clone().unwrap().attributes, carried_out(&case).observed.unwrap().attributes);
+        for step in case.plan().steps {
+            let Step::Update { fields, .. } = step else { continue };
+            for field in fields {
+                let Field::Attribute(name) = field else { continue };
+                prop_assert_ne!(before.get(&name), after.get(&name));
             }
         }
     }

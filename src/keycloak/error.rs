@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 use super::Operation;
 
 /// A request that failed.
@@ -102,6 +104,20 @@ impl std::fmt::Display for FieldError {
 
 fn join(errors: &[FieldError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Our words for a certificate that is not accepted.
+pub(super) fn certificate_problem(problem: &CertificateError) -> &'static str {
+    match problem {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "its certificate is not valid yet",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name than that of the URL"
+        }
+        CertificateError::UnknownIssuer => "its certificate comes from an authority that is not trusted",
+        CertificateError::Revoked => "its certificate is revoked",
+        _ => "its certificate is not accepted",
+    }
 }
 
 /// Our words for the error keys of Keycloak's user-profile validators (26.7).
