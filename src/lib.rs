@@ -5,6 +5,7 @@
 pub mod api;
 pub mod cli;
 pub mod controller;
+pub mod convert;
 pub mod domain;
 pub mod keycloak;
 pub mod process;

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
 use tracing::warn;
 
 use super::backoff::jittered;
@@ -17,7 +16,7 @@ use super::context::{Context, key_of};
 use super::dereference;
 use super::error::{Class, Error, ObserveError};
 use super::{FIELD_MANAGER, PASS_LIMIT};
-use crate::api::{ConditionType, GROUP, KeycloakConnection, KeycloakConnectionStatus, Reason, VERSION};
+use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
 /// How often a connection that works is tried again.
 const RECHECK: Duration = Duration::from_secs(600);
@@ -61,13 +60,16 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
     }
     let (namespace, name) = key_of(connection);
     let api: Api<KeycloakConnection> = Api::namespaced(context.shared.client.clone(), &namespace);
-    let patch = json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": "KeycloakConnection",
-        "metadata": { "name": name, "resourceVersion": connection.resource_version() },
-        "status": status,
-    });
-    api.patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(patch)).await?;
+    let metadata = ObjectMeta {
+        name: connection.metadata.name.clone(),
+        namespace: Some(namespace),
+        uid: connection.uid(),
+        resource_version: connection.resource_version(),
+        ..ObjectMeta::default()
+    };
+    let object = KeycloakConnection { metadata, spec: connection.spec.clone(), status: Some(status) };
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    api.replace_status(&name, &params, &object).await?;
     Ok(())
 }
 

@@ -1,9 +1,7 @@
 //! The password of an existing account: set when its Secret's value changes, and at no other time.
 
-use kube::ResourceExt;
-
 use super::act::is_password_refusal;
-use super::context::{Context, key_of};
+use super::context::Context;
 use super::dereference::Password;
 use super::error::{ActError, Error};
 use super::status::{Draft, Verdict};
@@ -95,8 +93,7 @@ async fn announce(
     let known = draft.password.as_ref().and_then(|record| record.digest.clone());
     let pending = Pending { digest: digest.clone(), created_date };
     draft.password = Some(record(version.clone(), context.shared.credential_key.id(), known, Some(pending), false));
-    let (namespace, _) = key_of(user);
-    Ok(draft.write_interim(&context.users_api(&namespace), &user.name_any()).await?)
+    Ok(draft.write_interim(context, user).await?)
 }
 
 fn note(draft: &mut Draft, record: PasswordRecord) {

@@ -173,8 +173,7 @@ impl Pass<'_> {
         }
         if !plan.owned.attributes.is_subset(&draft.owned.attributes) {
             draft.owned.attributes.extend(plan.owned.attributes.iter().cloned());
-            let (namespace, name) = key_of(self.user);
-            draft.write_interim(&self.context.users_api(&namespace), &name).await?;
+            draft.write_interim(self.context, self.user).await?;
         }
         Ok(act::update(self.connection.realm.client(), &observed.id, update).await?)
     }

@@ -105,8 +105,7 @@ async fn write_status(
     let progress = progress(result, &ready);
     let conditions = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
     let status = draft.finish(user, conditions);
-    let (namespace, name) = key_of(user);
-    match draft.write(&context.users_api(&namespace), &name, status).await.map_err(Error::from) {
+    match draft.write(context, user, status).await.map_err(Error::from) {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(user = %key(user), error = %failure, "the status cannot be written");
             Err(failure)

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
-use serde_json::json;
+use kube::ResourceExt;
+use kube::api::{ObjectMeta, PostParams};
 
 use super::FIELD_MANAGER;
+use super::context::{Context, key_of};
 use crate::api::{
-    ConditionType, CredentialRecord, CredentialType, GROUP, KeycloakUser, KeycloakUserStatus, OwnedStatus,
-    PendingReset, REENABLE, RECONCILE_REQUESTED_AT, Reason, VERSION,
+    ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus,
+    PendingReset, REENABLE, RECONCILE_REQUESTED_AT, Reason,
 };
 use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
 
@@ -160,29 +160,37 @@ impl Draft {
     }
 
     /// Writes what must be known after a crash, before the request that it speaks of.
-    pub(super) async fn write_interim(&mut self, api: &Api<KeycloakUser>, name: &str) -> Result<(), kube::Error> {
-        self.write(api, name, self.interim()).await
+    pub(super) async fn write_interim(&mut self, context: &Context, user: &KeycloakUser) -> Result<(), kube::Error> {
+        self.write(context, user, self.interim()).await
+    }
+
+    /// What a replacement of the status has to carry; the API server takes nothing else of it.
+    fn object(&self, user: &KeycloakUser, status: &KeycloakUserStatus) -> KeycloakUser {
+        let metadata = ObjectMeta {
+            name: user.metadata.name.clone(),
+            namespace: user.metadata.namespace.clone(),
+            uid: user.metadata.uid.clone(),
+            resource_version: Some(self.resource_version.clone()),
+            ..ObjectMeta::default()
+        };
+        KeycloakUser { metadata, spec: user.spec.clone(), status: Some(status.clone()) }
     }
 
     /// Writes the status if it differs from what was written last, on the condition that the object is still the one
-    /// that was read.
+    /// that was read. It is replaced whole: nothing stays of what somebody else may have written there.
     pub(super) async fn write(
         &mut self,
-        api: &Api<KeycloakUser>,
-        name: &str,
+        context: &Context,
+        user: &KeycloakUser,
         status: KeycloakUserStatus,
     ) -> Result<(), kube::Error> {
         if status == self.written {
             return Ok(());
         }
-        let patch = json!({
-            "apiVersion": format!("{GROUP}/{VERSION}"),
-            "kind": "KeycloakUser",
-            "metadata": { "name": name, "resourceVersion": self.resource_version },
-            "status": status,
-        });
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let user = api.patch_status(name, &params, &Patch::Apply(patch)).await?;
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let (namespace, name) = key_of(user);
+        let api = context.users_api(&namespace);
+        let user = api.replace_status(&name, &params, &self.object(user, &status)).await?;
         self.continue_from(&user);
         self.written = status;
         Ok(())

@@ -7,5 +7,12 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
 #![allow(clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod conversion;
+mod deletion;
+mod enabled;
 mod lifecycle;
+mod ownership;
+mod passwords;
+mod refusals;
+mod steady;
 mod support;

@@ -128,6 +128,12 @@ impl Admin {
         assert_eq!(status, StatusCode::NO_CONTENT);
     }
 
+    /// What brute-force protection knows of the account.
+    pub async fn login_failures(&self, username: &str) -> Value {
+        let id = self.user(username).await.expect("the account exists")["id"].as_str().expect("an id").to_owned();
+        self.get(&format!("/attack-detection/brute-force/users/{id}")).await
+    }
+
     /// Creation date of the account's password.
     pub async fn password_created_date(&self, username: &str) -> Option<i64> {
         let id = self.user(username).await?["id"].as_str()?.to_owned();

@@ -13,3 +13,10 @@ pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
 pub use operator::{ChildOperator, Operator, free_port};
 pub use wait::{DEADLINE, eventually, eventually_within};
 pub use world::{World, condition, e2e, e2e_with, ready_reason};
+
+use serde_json::{Value, json};
+
+/// A reference to the key `password` of a Secret, as `spec.credentials` has it.
+pub fn password_from(secret: &str) -> Value {
+    json!([{ "type": "password", "valueFrom": { "secretKeyRef": { "name": secret, "key": "password" } } }])
+}

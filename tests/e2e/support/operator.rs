@@ -39,7 +39,11 @@ impl Operator {
         let shutdown = CancellationToken::new();
         let (sender, ready) = oneshot::channel();
         let sender = std::sync::Mutex::new(Some(sender));
-        let on_ready = move || drop(sender.lock().unwrap().take().map(|sender| sender.send(())));
+        let on_ready = move || {
+            if let Some(sender) = sender.lock().unwrap().take() {
+                sender.send(()).expect("the test waits");
+            }
+        };
         let run = controller::run(chart.client().await, settings, metrics, on_ready, shutdown.clone());
         let task = tokio::spawn(run);
         ready.await.expect("the operator becomes ready");
@@ -48,9 +52,15 @@ impl Operator {
 
     /// Ends it as SIGTERM would.
     pub async fn stop(self) {
+        self.stop_and(|_| ()).await;
+    }
+
+    /// Ends it, then looks at it: no pass is under way any more.
+    pub async fn stop_and(mut self, look: impl FnOnce(&Self)) {
         self.shutdown.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        let ended = tokio::time::timeout(Duration::from_secs(10), &mut self.task).await;
         ended.expect("the operator stops within 10 s").expect("it does not panic").expect("it ends well");
+        look(&self);
     }
 
     /// A metric by its name and labels as they are printed, 0 if it is not there.

@@ -9,7 +9,9 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use keycloak_user_operator::api::{KeycloakConnection, KeycloakUser, custom_resource_definitions};
+use keycloak_user_operator::api::{
+    KeycloakConnection, KeycloakUser, RECONCILE_REQUESTED_AT, custom_resource_definitions,
+};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
@@ -57,7 +59,8 @@ pub fn e2e_with<F: Future<Output = ()>>(name: &str, realm: Value, test: impl FnO
 
 impl World {
     async fn create(name: &str, realm: Value) -> Self {
-        let unique = format!("{}-{:04x}", name.replace('_', "-"), fastrand::u16(..));
+        let short: String = name.replace('_', "-").chars().take(40).collect();
+        let unique = format!("{}-{:04x}", short.trim_end_matches('-'), fastrand::u16(..));
         let client = admin_client().await;
         install_definitions(&client).await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -181,6 +184,27 @@ impl World {
             let status = user.status.clone().unwrap_or_default();
             let answered = status.observed_generation == user.metadata.generation;
             if answered && ready_reason(&user) == Some(reason) { Ok(user) } else { Err(status) }
+        })
+        .await
+    }
+
+    /// Waits until the account satisfies a condition, as Keycloak's administrator sees it.
+    pub async fn until_account(&self, username: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("account {username}: {what}"), async || match self.keycloak.user(username).await {
+            Some(account) if holds(&account) => Ok(account),
+            other => Err(other),
+        })
+        .await
+    }
+
+    /// Asks for a pass now and waits until it is answered.
+    pub async fn reconcile_now(&self, name: &str) -> KeycloakUser {
+        let value = format!("{:08x}", fastrand::u32(..));
+        self.annotate(name, RECONCILE_REQUESTED_AT, &value).await;
+        eventually(&format!("{name} answers the annotation"), async || {
+            let user = self.get_user(name).await;
+            let handled = user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.clone());
+            if handled.as_deref() == Some(&value) { Ok(user) } else { Err(handled) }
         })
         .await
     }

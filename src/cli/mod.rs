@@ -1,5 +1,7 @@
 //! The command line: what can be said, and how the parts are put together for it.
 
+mod convert;
+
 use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(RunArgs),
+    /// Convert XML exports into manifests: a Secret and a KeycloakUser for each user.
+    Convert(convert::ConvertArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
 }
@@ -77,6 +81,7 @@ enum Format {
 pub fn main(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => run(args),
+        Command::Convert(args) => return convert::convert(args),
         Command::Crd => print_definitions().map_err(Into::into),
     };
     match outcome {

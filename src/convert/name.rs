@@ -1,0 +1,186 @@
+//! From usernames to the names of objects.
+//!
+//! A username that is a valid name, in lower case, is the name. Any other becomes a readable part and twelve hex digits
+//! of a hash. The two cannot meet, as no name that is taken over ends like a hash. The name depends on the username
+//! alone: not on the file, the order, the realm or the cluster.
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Longest name of an object. It leaves room for a prefix within the 63 characters of a label.
+pub(super) const MAX_NAME: usize = 52;
+/// Hex digits of the hash at the end of a name.
+const HASH_LENGTH: usize = 12;
+/// Longest readable part in front of a hash, which a hyphen separates.
+const MAX_SLUG: usize = MAX_NAME - 1 - HASH_LENGTH;
+/// Longest subdomain and longest label, by RFC 1123.
+const MAX_SUBDOMAIN: usize = 253;
+const MAX_LABEL: usize = 63;
+
+/// The name of the `KeycloakUser` for a username: at most 52 characters, an RFC 1123 subdomain. Usernames that differ
+/// in upper and lower case only have the same name, since they are one account in Keycloak.
+pub(super) fn object_name(username: &str) -> String {
+    let canonical = username.to_lowercase();
+    if canonical.len() <= MAX_NAME && is_subdomain(&canonical) && !looks_hashed(&canonical) {
+        return canonical;
+    }
+    let mut name = slug(&canonical);
+    name.push('-');
+    for byte in Sha256::digest(canonical.as_bytes()).iter().take(HASH_LENGTH / 2) {
+        name.extend([byte >> 4, byte & 0xF].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+    }
+    name
+}
+
+/// The name of the Secret that belongs to a `KeycloakUser`; the prefix keeps it apart from other Secrets.
+pub(super) fn secret_name(object_name: &str) -> String {
+    format!("kcuser-{object_name}")
+}
+
+/// RFC 1123: labels that single dots join.
+pub(super) fn is_subdomain(text: &str) -> bool {
+    text.len() <= MAX_SUBDOMAIN && text.split('.').all(is_label_of_any_length)
+}
+
+/// RFC 1123: lower-case letters, digits and hyphens, a letter or digit at both ends.
+pub(super) fn is_label(text: &str) -> bool {
+    text.len() <= MAX_LABEL && is_label_of_any_length(text)
+}
+
+fn is_label_of_any_length(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| is_plain(c) || c == '-')
+        && text.starts_with(is_plain)
+        && text.ends_with(is_plain)
+}
+
+fn is_plain(character: char) -> bool {
+    matches!(character, 'a'..='z' | '0'..='9')
+}
+
+fn looks_hashed(name: &str) -> bool {
+    name.rsplit_once('-')
+        .is_some_and(|(_, end)| end.len() == HASH_LENGTH && end.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
+}
+
+fn slug(canonical: &str) -> String {
+    let mut slug = String::new();
+    for character in spelled_out(canonical).nfkd().filter(|character| !is_mark(*character)) {
+        if is_plain(character) {
+            slug.push(character);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(MAX_SLUG);
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "user".to_owned() } else { slug.to_owned() }
+}
+
+fn is_mark(character: char) -> bool {
+    !character.is_ascii() && character.general_category() == GeneralCategory::NonspacingMark
+}
+
+/// Replaces the letters that have no decomposition into a Latin letter and a mark.
+fn spelled_out(text: &str) -> String {
+    let mut spelled = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            'ß' => spelled.push_str("ss"),
+            'æ' => spelled.push_str("ae"),
+            'œ' => spelled.push_str("oe"),
+            'þ' => spelled.push_str("th"),
+            'ø' => spelled.push('o'),
+            'đ' | 'ð' => spelled.push('d'),
+            'ł' => spelled.push('l'),
+            'ı' => spelled.push('i'),
+            'ħ' => spelled.push('h'),
+            other => spelled.push(other),
+        }
+    }
+    spelled
+}
+
+/// Remembers which names are taken, in less than 32 bytes a name: 96 bits of a hash, of which two in a million names
+/// are equal with a probability of 10⁻¹⁷.
+#[derive(Default)]
+pub(super) struct NameTable(HashSet<[u8; 12]>);
+
+impl NameTable {
+    /// Takes a name; false if it is taken already.
+    pub(super) fn take(&mut self, name: &str) -> bool {
+        let mut key = [0; 12];
+        for (to, from) in key.iter_mut().zip(Sha256::digest(name.as_bytes())) {
+            *to = from;
+        }
+        self.0.insert(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn valid_names_are_taken_over_in_lower_case() {
+        for (username, name) in [("mjones", "mjones"), ("M.Jones", "m.jones"), ("7001", "7001"), ("a-b.c-d", "a-b.c-d")]
+        {
+            assert_eq!(object_name(username), name);
+        }
+        assert_eq!(object_name(&"b".repeat(52)), "b".repeat(52));
+    }
+
+    #[test]
+    fn other_usernames_get_a_readable_part_and_a_hash() {
+        for (username, name) in [
+            ("mary.jones@example.org", "mary-jones-example-org-66062db06289"),
+            ("Mary.Jones@Example.org", "mary-jones-example-org-66062db06289"),
+            ("mary jones", "mary-jones-9cb022444099"),
+            ("mary_jones", "mary-jones-f8e2559250b7"),
+            ("mary..jones", "mary-jones-8b8be76fdeb4"),
+            ("o'brien", "o-brien-65b87174be3b"),
+            ("m\u{fc}ller", "muller-2dbd21807211"),
+            ("mu\u{308}ller", "muller-902626e287d9"),
+            ("weiß", "weiss-5281e4cf0e28"),
+            ("bjørn", "bjorn-9981679719f6"),
+            ("山田", "user-5f34cd839919"),
+            ("***", "user-596f4162a52f"),
+            ("CORP\\mjones", "corp-mjones-a281d0e4ace2"),
+            ("robot-0123456789ab", "robot-0123456789ab-c0bcc34d8807"),
+            ("mary-™", "mary-cc33a959acd3"),
+        ] {
+            assert_eq!(object_name(username), name, "{username}");
+        }
+        assert_eq!(object_name(&format!("{}c", "b".repeat(52))), format!("{}-035fc21b2b77", "b".repeat(39)));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_hyphen_behind() {
+        let name = object_name(&format!("{}_{}", "b".repeat(38), "c".repeat(20)));
+        assert!(name.starts_with(&format!("{}-", "b".repeat(38))) && !name.contains("--"), "{name}");
+    }
+
+    #[test]
+    fn a_name_is_taken_once() {
+        let mut names = NameTable::default();
+        assert!(names.take("mjones"));
+        assert!(names.take("m.jones"));
+        assert!(!names.take("mjones"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_username_has_one_valid_name(username in "\\PC{0,80}|[a-zA-Z0-9.-]{1,70}") {
+            let name = object_name(&username);
+            prop_assert!(is_subdomain(&name) && name.len() <= MAX_NAME, "{}", name);
+            prop_assert_eq!(&name, &object_name(&username));
+            prop_assert!(is_label(&secret_name("x")) && secret_name(&name).len() <= MAX_LABEL);
+            prop_assert_eq!(name == username.to_lowercase(), !looks_hashed(&name));
+        }
+    }
+}
