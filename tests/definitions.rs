@@ -139,5 +139,8 @@ fn the_reference_is_that_of_the_types() {
         .output()
         .expect("the binary can be started");
     let written = std::fs::read(in_repository("docs/reference.md")).unwrap_or_default();
-    assert!(output.status.success() && output.stdout == written, "docs/reference.md is stale: `make generate` mends it");
+    assert!(
+        output.status.success() && output.stdout == written,
+        "docs/reference.md is stale: `make generate` mends it"
+    );
 }

@@ -38,7 +38,10 @@ pub(super) fn render() -> Result<String, std::fmt::Error> {
     for (type_, meaning) in CONDITIONS {
         writeln!(page, "| `{}` | {meaning} |", type_.as_str())?;
     }
-    writeln!(page, "\n## Reasons\n\nOf conditions, and of events where it says so.\n\n| reason | meaning |\n| --- | --- |")?;
+    writeln!(
+        page,
+        "\n## Reasons\n\nOf conditions, and of events where it says so.\n\n| reason | meaning |\n| --- | --- |"
+    )?;
     for reason in Reason::ALL {
         writeln!(page, "| `{reason}` | {} |", reason.meaning())?;
     }

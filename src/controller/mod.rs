@@ -54,6 +54,8 @@ use crate::realm::RealmRegistry;
 const FIELD_MANAGER: &str = "keycloak-user-operator";
 /// Longest time for one pass over one user.
 const PASS_LIMIT: Duration = Duration::from_mins(1);
+/// Longest time for writing down what a pass came to.
+const REPORT_LIMIT: Duration = Duration::from_secs(15);
 /// Longest time that passes under way are waited for at the end.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
 

@@ -11,7 +11,7 @@ use super::dereference::{Connection, Password};
 use super::error::{ActError, DereferenceError, Error, ObserveError};
 use super::observe::{Account, mark_of};
 use super::status::{Draft, Verdict};
-use super::{PASS_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
+use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
 use crate::api::{KeycloakUser, REENABLE, Reason, desired_user};
 use crate::domain::{
     DesiredUser, DiffInput, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
@@ -42,7 +42,8 @@ pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) ->
     let mut draft = Draft::of(&user);
     let pass = tokio::time::timeout(PASS_LIMIT, script(&context, &user, &mut draft)).await;
     let result = pass.unwrap_or(Err(Error::TimedOut(PASS_LIMIT)));
-    report::report(&context, &user, &mut draft, result).await
+    let report = tokio::time::timeout(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await;
+    report.unwrap_or(Err(Error::TimedOut(REPORT_LIMIT)))
 }
 
 /// The phases. Each line says what it touches.

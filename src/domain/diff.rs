@@ -95,14 +95,9 @@ fn plan_update(
         complete(&mut update, observed);
         update.attributes = Some(map);
     }
-    let owned = Owned {
-        attributes: attributes
-            .iter()
-            .filter(|(_, values)| !values.is_empty())
-            .map(|(name, _)| name.as_str().to_owned())
-            .collect(),
-        enabled: enabled.applied,
-    };
+    let declared = attributes.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| name.as_str().to_owned());
+    let owned =
+        Owned { attributes: declared.chain(not_removable(input, observed)).collect(), enabled: enabled.applied };
     let step = Step::Update { id: observed.id.clone(), update, fields: fields.clone() };
     Plan { steps: if fields.is_empty() { Vec::new() } else { vec![step] }, notices, owned }
 }
@@ -164,6 +159,13 @@ fn merged_attributes(
         }
     }
     map
+}
+
+/// What is ours and may not be written now: it stays ours, to be changed or removed when it may.
+fn not_removable(input: &DiffInput<'_>, observed: &ObservedUser) -> impl Iterator<Item = String> {
+    let stuck =
+        |name: &&String| observed.attributes.contains_key(*name) && verdict(input, name) != AttributeVerdict::Kept;
+    input.owned.attributes.iter().filter(stuck).cloned()
 }
 
 struct EnabledDecision {

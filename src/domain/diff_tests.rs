@@ -551,6 +551,15 @@ fn an_attribute_that_is_as_declared_is_accepted_whatever_the_profile_says() {
 }
 
 #[test]
+fn an_attribute_of_ours_that_may_not_be_removed_now_stays_ours() {
+    let mut case = Case::agreeing();
+    case.desired.attributes.clear();
+    case.profile = Some(profile(UnmanagedPolicy::AdminView, &[]));
+    let plan = case.plan();
+    assert_eq!((plan.steps, plan.owned.attributes), (vec![], names(&["team"])));
+}
+
+#[test]
 fn an_attribute_that_cannot_be_removed_is_named() {
     let mut case = Case::agreeing();
     case.desired.attributes = attributes(&[("team", &[])]);

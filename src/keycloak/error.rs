@@ -110,7 +110,9 @@ fn join(errors: &[FieldError]) -> String {
 pub(super) fn certificate_problem(problem: &CertificateError) -> &'static str {
     match problem {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "its certificate is not valid yet",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name than that of the URL"
         }

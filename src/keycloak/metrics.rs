@@ -64,8 +64,8 @@ impl KeycloakMetrics {
 
     pub(super) fn count(&self, operation: Operation, status: Option<u16>, duration: Duration) {
         let operation = operation.as_str();
-        drop(self.requests.get_or_create(&RequestLabels { operation, status: status_class(status) }).inc());
-        drop(self.durations.get_or_create(&OperationLabel { operation }).observe(duration.as_secs_f64()));
+        self.requests.get_or_create(&RequestLabels { operation, status: status_class(status) }).inc();
+        self.durations.get_or_create(&OperationLabel { operation }).observe(duration.as_secs_f64());
     }
 }
 

@@ -178,10 +178,12 @@ fn resources_that_were_there_before_the_operator_are_brought_in_line() {
         for index in 0..20 {
             world.user(&format!("early-{index}"), json!({ "username": format!("early-{index}") })).await;
         }
-        let _operator = world.operator().await;
+        let operator = world.operator().await;
         for index in 0..20 {
             world.until(&format!("early-{index}"), "Synced").await;
         }
+        let tokens = operator.metric(r#"keycloak_requests_total{operation="get_token",status="2xx"}"#);
+        assert_eq!(tokens, 1.0, "one token for all of them");
         assert_eq!(world.keycloak.users().await.len(), 20);
     });
 }
