@@ -1,5 +1,7 @@
 //! The definitions of our kinds: the files are what the types give, and every field says what it is for.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -128,4 +130,17 @@ fn a_file_that_is_stale_missing_or_left_over_is_found() {
     let wanted: Files = files(&[("same", "1"), ("stale", "2"), ("missing", "1")]);
     assert_eq!(differing(&there, &wanted), ["left-over", "missing", "stale"]);
     assert!(differing(&wanted, &wanted).is_empty());
+}
+
+#[test]
+fn the_reference_is_that_of_the_types() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_keycloak-user-operator"))
+        .arg("reference")
+        .output()
+        .expect("the binary can be started");
+    let written = std::fs::read(in_repository("docs/reference.md")).unwrap_or_default();
+    assert!(
+        output.status.success() && output.stdout == written,
+        "docs/reference.md is stale: `make generate` mends it"
+    );
 }

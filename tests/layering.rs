@@ -3,6 +3,8 @@
 //! The checker reads words, not types: every path in a `use` or in the code, with `super` resolved, without comments,
 //! texts and the tests at the end of a file.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -201,7 +203,7 @@ fn tree(words: &[Word], start: usize, prefix: &[String], found: &mut Vec<Named>)
     let mut at = start;
     while words.get(at).is_some_and(|word| is_name(word) || word.text == "*") {
         path.push(words[at].text.clone());
-        if !(words.get(at + 1).is_some_and(|word| word.text == "::")) {
+        if words.get(at + 1).is_none_or(|word| word.text != "::") {
             found.push(Named { path, line: words[start].line });
             return at + 1;
         }
@@ -246,25 +248,20 @@ fn module_of(file: &str) -> Vec<String> {
 
 // Rules
 
-/// The source above the tests, and the tests.
+/// The source above the module of tests, and that module with what follows it.
 fn split_tests(source: &str) -> (&str, &str) {
-    let tests =
-        source.match_indices("#[cfg(test)]").find(|(at, _)| source[..*at].is_empty() || source[..*at].ends_with('\n'));
-    source.split_at(tests.map_or(source.len(), |(at, _)| at))
+    let starts_line = |at: usize| at == 0 || source[..at].ends_with('\n');
+    let is_module = |at: usize| {
+        let item = source[at..].lines().find(|line| !line.starts_with("#["));
+        item.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+    };
+    let mut attributes = source.match_indices("#[cfg(test)]").map(|(at, _)| at);
+    source.split_at(attributes.find(|at| starts_line(*at) && is_module(*at)).unwrap_or(source.len()))
 }
 
-/// Whether these are one module and nothing after it, so that leaving them out hides nothing.
-fn is_one_module(tests: &str) -> bool {
-    let item = tests.trim_start_matches(|c: char| c.is_whitespace());
-    let item = item.lines().skip_while(|line| line.starts_with("#[")).collect::<Vec<_>>().join("\n");
-    match item.split_once('\n') {
-        None => item.is_empty() || item.starts_with("mod "),
-        Some((first, rest)) => {
-            first.starts_with("mod ")
-                && first.ends_with('{')
-                && rest.find("\n}").is_none_or(|end| end + 2 == rest.len())
-        }
-    }
+/// Whether nothing follows the module of tests, so that leaving it out hides nothing.
+fn come_last(tests: &str) -> bool {
+    tests.find("\n}\n").is_none_or(|end| tests[end + 2..].trim().is_empty())
 }
 
 /// What a file breaks.
@@ -292,7 +289,7 @@ fn check(file: &str, source: &str) -> Vec<Violation> {
     if lines > MAX_LINES {
         found.push(violation(lines, format!("more than {MAX_LINES} lines without tests"), "a file has one subject"));
     }
-    if !is_one_module(tests) {
+    if !come_last(tests) {
         found.push(violation(lines + 1, "tests come last".to_owned(), "what follows them is not checked"));
     }
     found
@@ -321,6 +318,10 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn is_test_file(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem == "tests" || stem.to_string_lossy().ends_with("_tests"))
+}
+
 #[test]
 fn every_file_keeps_to_its_layer_and_its_size() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -328,7 +329,7 @@ fn every_file_keeps_to_its_layer_and_its_size() {
     sources(&root, &mut files);
     assert!(files.len() > LAYERS.len() / 2, "the sources are elsewhere");
     let mut violations = Vec::new();
-    for path in files.iter().filter(|path| !path.to_string_lossy().ends_with("_tests.rs")) {
+    for path in files.iter().filter(|path| !is_test_file(path)) {
         let file = path.strip_prefix(&root).expect("a file below src").to_string_lossy().replace('\\', "/");
         let source = fs::read_to_string(path).expect("a source is text");
         violations.extend(check(&file, &source).iter().map(ToString::to_string));
@@ -435,12 +436,17 @@ fn everything_at_once_is_as_bad_as_a_single_arrow() {
 
 #[test]
 fn code_below_the_tests_is_found() {
-    let tests = "fn f() {}\n#[cfg(test)]\n#[path = \"diff_tests.rs\"]\nmod tests;\n";
+    let tests = "#[cfg(test)]\nmod tests {\n    fn f() {\n    }\n}\n";
     assert_eq!(broken("domain/diff.rs", tests), []);
-    let inline = "#[cfg(test)]\nmod tests {\n    fn f() {\n    }\n}\n";
-    assert_eq!(broken("domain/diff.rs", inline), []);
-    for above in [tests, inline, "#[cfg(test)]\nfn only_for_tests() {}\n"] {
-        let found = broken("domain/diff.rs", &format!("{above}\nuse crate::api::GROUP;\n"));
-        assert!(found.iter().any(|(_, rule)| rule == "tests come last"), "{above}");
+    assert_eq!(broken("domain/diff.rs", &format!("{tests}\nfn f() {{}}\n")), one(1, "tests come last"));
+}
+
+#[test]
+fn only_a_module_of_tests_is_left_out() {
+    for tests in
+        ["#[cfg(test)]\nmod tests;\n", "#[cfg(test)]\n#[path = \"diff_tests.rs\"]\nmod tests;\n", "#[cfg(test)]\n"]
+    {
+        let source = format!("{tests}use crate::api::GROUP;\n");
+        assert_eq!(broken("domain/diff.rs", &source), one(source.lines().count(), "domain must not use crate::api"));
     }
 }

@@ -10,8 +10,8 @@ use kube::api::{ObjectMeta, PostParams};
 use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
 use crate::api::{
-    ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus,
-    PendingReset, REENABLE, RECONCILE_REQUESTED_AT, Reason,
+    ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
+    RECONCILE_REQUESTED_AT, REENABLE, Reason,
 };
 use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
 

@@ -139,6 +139,7 @@ fn nothing_but_a_name() -> DesiredUser {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields have it")]
 fn text(text: &str) -> Option<ProfileText> {
     Some(ProfileText::parse(text).unwrap())
 }
@@ -165,9 +166,9 @@ fn keeping_everything() -> UserProfile {
     UserProfile { declared: BTreeMap::new(), unmanaged: UnmanagedPolicy::Enabled }
 }
 
-fn profile(unmanaged: UnmanagedPolicy, declared: &[(&str, bool)]) -> Option<UserProfile> {
+fn profile(unmanaged: UnmanagedPolicy, declared: &[(&str, bool)]) -> UserProfile {
     let declared = declared.iter().map(|(name, writable)| ((*name).to_owned(), *writable)).collect();
-    Some(UserProfile { declared, unmanaged })
+    UserProfile { declared, unmanaged }
 }
 
 // Profile fields
@@ -178,11 +179,13 @@ fn an_account_that_is_as_declared_needs_nothing() {
     assert_eq!(case.plan(), Plan { steps: Vec::new(), notices: Vec::new(), owned: case.owned });
 }
 
+type Change = fn(&mut DesiredUser);
+
 #[test]
 fn a_profile_field_that_changed_alone_is_sent_alone() {
     let nothing = ProfileUpdate::default;
     let some = |value: &str| Some(value.to_owned());
-    let table: [(fn(&mut DesiredUser), ProfileUpdate, Field); 5] = [
+    let table: [(Change, ProfileUpdate, Field); 5] = [
         (
             |desired| desired.username = Username::parse("Jane").unwrap(),
             ProfileUpdate { username: some("Jane"), ..nothing() },
@@ -503,7 +506,7 @@ fn an_attribute_that_keycloak_would_drop_is_named_not_sent_and_not_owned() {
     for observed in [true, false] {
         let mut case = if observed { Case::agreeing() } else { Case::absent() };
         case.desired.attributes = attributes(&[("team", &["red", "blue"]), ("unknown", &["x"])]);
-        case.profile = profile(UnmanagedPolicy::Disabled, &[("team", true)]);
+        case.profile = Some(profile(UnmanagedPolicy::Disabled, &[("team", true)]));
         let plan = case.plan();
         assert_eq!(plan.notices, [Notice::AttributesUnknown(vec!["unknown".to_owned()])]);
         assert_eq!(plan.owned.attributes, names(&["team"]));
@@ -520,7 +523,7 @@ fn an_attribute_that_admins_may_not_write_is_named_not_sent_and_not_owned() {
     let mut case = Case::agreeing();
     case.desired.attributes = attributes(&[("team", &["green"]), ("ldap", &["x"]), ("seen", &["x"])]);
     case.observed().attributes.extend(values(&[("ldap", &["y"])]));
-    case.profile = profile(UnmanagedPolicy::AdminView, &[("team", true), ("ldap", false)]);
+    case.profile = Some(profile(UnmanagedPolicy::AdminView, &[("team", true), ("ldap", false)]));
     let plan = case.plan();
     assert_eq!(plan.notices, [Notice::AttributesReadOnly(vec!["ldap".to_owned(), "seen".to_owned()])]);
     assert_eq!(plan.owned.attributes, names(&["team"]));
@@ -531,7 +534,7 @@ fn an_attribute_that_admins_may_not_write_is_named_not_sent_and_not_owned() {
 fn unknown_and_read_only_attributes_are_told_apart() {
     let mut case = Case::absent();
     case.desired.attributes = attributes(&[("ldap", &["x"]), ("unknown", &["x"])]);
-    case.profile = profile(UnmanagedPolicy::Disabled, &[("ldap", false)]);
+    case.profile = Some(profile(UnmanagedPolicy::Disabled, &[("ldap", false)]));
     let expected =
         [Notice::AttributesUnknown(vec!["unknown".to_owned()]), Notice::AttributesReadOnly(vec!["ldap".to_owned()])];
     assert_eq!(case.plan().notices, expected);
@@ -542,18 +545,35 @@ fn an_attribute_that_is_as_declared_is_accepted_whatever_the_profile_says() {
     for unmanaged in [UnmanagedPolicy::Disabled, UnmanagedPolicy::AdminView] {
         let mut case = Case::agreeing();
         case.desired.attributes.extend(attributes(&[("gone", &[])]));
-        case.profile = profile(unmanaged, &[("team", false)]);
+        case.profile = Some(profile(unmanaged, &[("team", false)]));
         assert_eq!(case.plan(), Plan { steps: Vec::new(), notices: Vec::new(), owned: case.owned });
     }
+}
+
+#[test]
+fn an_attribute_of_ours_that_may_not_be_removed_now_stays_ours() {
+    let mut case = Case::agreeing();
+    case.desired.attributes.clear();
+    case.profile = Some(profile(UnmanagedPolicy::AdminView, &[]));
+    let plan = case.plan();
+    assert_eq!((plan.steps, plan.owned.attributes), (vec![], names(&["team"])));
 }
 
 #[test]
 fn an_attribute_that_cannot_be_removed_is_named() {
     let mut case = Case::agreeing();
     case.desired.attributes = attributes(&[("team", &[])]);
-    case.profile = profile(UnmanagedPolicy::AdminView, &[]);
+    case.profile = Some(profile(UnmanagedPolicy::AdminView, &[]));
     let plan = case.plan();
     assert_eq!((plan.steps, plan.notices), (vec![], vec![Notice::AttributesReadOnly(vec!["team".to_owned()])]));
+}
+
+#[test]
+fn an_attribute_of_ours_that_admins_may_no_longer_write_is_not_removed_in_vain() {
+    let mut case = Case::agreeing();
+    case.desired.attributes.clear();
+    case.profile = Some(profile(UnmanagedPolicy::AdminView, &[]));
+    assert_eq!(case.plan().steps, []);
 }
 
 #[test]
@@ -755,6 +775,18 @@ proptest! {
         for (name, values) in case.observed.unwrap().attributes {
             if name != DISABLED_REASON && !declares(&case.desired, &name) && !case.owned.attributes.contains(&name) {
                 prop_assert_eq!(after.get(&name), Some(&values));
+            }
+        }
+    }
+
+    #[test]
+    fn no_attribute_is_sent_or_removed_in_vain(case in some_case()) {
+        let (before, after) = (case.observed.clone().unwrap().attributes, carried_out(&case).observed.unwrap().attributes);
+        for step in case.plan().steps {
+            let Step::Update { fields, .. } = step else { continue };
+            for field in fields {
+                let Field::Attribute(name) = field else { continue };
+                prop_assert_ne!(before.get(&name), after.get(&name));
             }
         }
     }

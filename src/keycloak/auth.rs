@@ -39,11 +39,9 @@ impl Login {
 
     pub(super) fn form(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::ClientCredentials { id, secret } => vec![
-                ("grant_type", "client_credentials"),
-                ("client_id", id),
-                ("client_secret", secret.expose_secret()),
-            ],
+            Self::ClientCredentials { id, secret } => {
+                vec![("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret.expose_secret())]
+            }
             Self::Password { username, password, .. } => vec![
                 ("grant_type", "password"),
                 ("client_id", "admin-cli"),
@@ -114,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    const LIFETIME: Duration = Duration::from_secs(60);
+    const LIFETIME: Duration = Duration::from_mins(1);
 
     /// Hands out tokens of that lifetime, and counts them.
     struct Fetches(AtomicUsize, Duration);
@@ -180,7 +178,9 @@ mod tests {
     fn neither_a_login_nor_a_token_shows_its_secret() {
         let client = Login::ClientCredentials { id: "operator".to_owned(), secret: "hunter2".into() };
         let user = Login::Password { realm: None, username: "admin".to_owned(), password: "hunter2".into() };
-        for shown in [format!("{client:?}"), format!("{user:?}"), format!("{:?}", Token::new("hunter2".into(), LIFETIME))] {
+        for shown in
+            [format!("{client:?}"), format!("{user:?}"), format!("{:?}", Token::new("hunter2".into(), LIFETIME))]
+        {
             assert!(!shown.contains("hunter2"), "{shown}");
         }
     }

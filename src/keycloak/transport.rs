@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::auth::{Token, TokenCache};
-use super::error::{password_problem, validation_problem};
+use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
 use super::{ConflictWith, ErrorKind, FieldError, KeycloakError, KeycloakMetrics, Login, Operation};
 
@@ -174,11 +174,23 @@ fn no_answer(error: &reqwest::Error) -> ErrorKind {
     if error.is_timeout() {
         return ErrorKind::Timeout(if error.is_connect() { CONNECT_TIMEOUT } else { REQUEST_TIMEOUT });
     }
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    ErrorKind::Unreachable(escaped(&cause.to_string(), 200))
+    ErrorKind::Unreachable(reason(cause))
+}
+
+/// rustls quotes the names for which a certificate is valid. Those are the server's words, so ours stand for them.
+fn reason(mut cause: &(dyn std::error::Error + 'static)) -> String {
+    // An I/O error shows what it wraps, but does not give it as its source.
+    while let Some(inner) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        cause = inner;
+    }
+    match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(problem)) => certificate_problem(problem).to_owned(),
+        _ => escaped(&cause.to_string(), 200),
+    }
 }
 
 impl Received {
@@ -208,9 +220,7 @@ impl Received {
 
 fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
     Some(match report.error.as_deref()? {
-        "unauthorized_client" | "invalid_client" => {
-            "wrong client ID or secret, or the client has no service account"
-        }
+        "unauthorized_client" | "invalid_client" => "wrong client ID or secret, or the client has no service account",
         "invalid_grant" => "wrong username or password, or the login needs more than a password",
         _ => return None,
     })

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use futures::future::join_all;
+use rustls::CertificateError;
 use serde_json::{Value, json};
 use wiremock::matchers::{any, bearer_token, method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -411,6 +412,27 @@ fn certificates_that_cannot_be_read_are_refused() {
 
 // What must not be repeated
 
+#[test]
+fn what_a_certificate_says_is_not_repeated() {
+    let expected = rustls::pki_types::ServerName::try_from("sso.example.com").unwrap();
+    let presented = vec![format!("DnsName({FOREIGN:?})")];
+    for (problem, ours) in [
+        (
+            CertificateError::NotValidForNameContext { expected, presented },
+            "its certificate is for another name than that of the URL",
+        ),
+        (CertificateError::UnknownIssuer, "its certificate comes from an authority that is not trusted"),
+        (CertificateError::Expired, "its certificate has expired"),
+        (CertificateError::BadEncoding, "its certificate is not accepted"),
+    ] {
+        let error = rustls::Error::InvalidCertificate(problem);
+        assert_eq!(reason(&error), ours);
+        // As it arrives: wrapped by the TLS stream, and again by the connector.
+        let wrapped = std::io::Error::other(std::io::Error::other(error));
+        assert_eq!(reason(&wrapped), ours);
+    }
+}
+
 #[tokio::test]
 async fn nothing_that_the_server_sent_is_in_the_error() {
     let foreign = [
@@ -466,7 +488,7 @@ async fn no_password_and_no_token_is_shown_by_anything() {
         let client = client_of(server);
         for operation in ALL {
             let error = call(&client, operation).await.unwrap_err();
-            shown += &format!("{error} {error:?} {client:?}");
+            shown = format!("{shown} {error} {error:?} {client:?}");
         }
         for secret in [PASSWORD, CLIENT_SECRET, TOKEN] {
             assert!(!shown.contains(secret), "{shown}");

@@ -31,12 +31,7 @@ impl Health {
 ///
 /// # Errors
 /// When the port cannot be had, or the server fails.
-pub async fn serve(
-    port: u16,
-    health: Health,
-    registry: Registry,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
+pub async fn serve(port: u16, health: Health, registry: Registry, shutdown: CancellationToken) -> std::io::Result<()> {
     let listener = listen(port).await?;
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))

@@ -27,7 +27,10 @@ fn attribute(name: &str, values: &[&str]) -> Value {
 fn the_rust_rules_and_the_api_server_agree() {
     e2e_with("the_rust_rules_and_the_api_server_agree", json!({}), async |world| {
         let long = |count: usize| "ü".repeat(count);
-        let names = ["a", "", " ", "\t\n", "a b", "a\u{0}b", "a\u{1f}b", "a\u{7f}b", "a\u{80}b", "\u{a0}", "\u{b}", "😀", "null", "~"];
+        let names = [
+            "a", "", " ", "\t\n", "a b", "a\u{0}b", "a\u{1f}b", "a\u{7f}b", "a\u{80}b", "\u{a0}", "\u{b}", "😀",
+            "null", "~",
+        ];
         let mut specs: Vec<Value> = names.iter().map(|name| json!({ "username": name })).collect();
         specs.extend(names.iter().map(|name| attribute(name, &["v"])));
         specs.extend(names.iter().map(|value| attribute("n", &["ok", value])));
@@ -69,7 +72,8 @@ fn an_invalid_resource_is_refused_with_a_sentence() {
         let url = "https://sso.example.com";
         let auth = json!({ "clientCredentials": { "secretRef": { "name": "s" } } });
         let both = json!({ "clientCredentials": { "secretRef": { "name": "s" } }, "password": { "secretRef": { "name": "s" } } });
-        let sync = |interval: &str| json!({ "url": url, "realm": "r", "auth": auth, "sync": { "sweepInterval": interval } });
+        let sync =
+            |interval: &str| json!({ "url": url, "realm": "r", "auth": auth, "sync": { "sweepInterval": interval } });
         let table = [
             ("KeycloakUser", json!({}), "username"),
             ("KeycloakUser", json!({ "username": " " }), "username must not be blank"),
@@ -79,11 +83,27 @@ fn an_invalid_resource_is_refused_with_a_sentence() {
             ("KeycloakUser", json!({ "username": "abc", "credentials": [{ "type": "otp" }] }), "password"),
             ("KeycloakUser", json!({ "username": "abc", "credentials": [{ "type": "password" }] }), "valueFrom"),
             ("KeycloakUser", json!({ "username": "abc", "connectionRef": { "kind": "Secret" } }), "KeycloakConnection"),
-            ("KeycloakConnection", json!({ "url": "http://sso", "realm": "r", "auth": auth }), "set allowHttp: true if that is meant"),
-            ("KeycloakConnection", json!({ "url": "sso", "realm": "r", "auth": auth, "allowHttp": true }), "absolute http or https URL"),
+            (
+                "KeycloakConnection",
+                json!({ "url": "http://sso", "realm": "r", "auth": auth }),
+                "set allowHttp: true if that is meant",
+            ),
+            (
+                "KeycloakConnection",
+                json!({ "url": "sso", "realm": "r", "auth": auth, "allowHttp": true }),
+                "absolute http or https URL",
+            ),
             ("KeycloakConnection", json!({ "url": "https://u:p@sso", "realm": "r", "auth": auth }), "no credentials"),
-            ("KeycloakConnection", json!({ "url": url, "realm": "r", "auth": {} }), "exactly one of clientCredentials and password"),
-            ("KeycloakConnection", json!({ "url": url, "realm": "r", "auth": both }), "exactly one of clientCredentials and password"),
+            (
+                "KeycloakConnection",
+                json!({ "url": url, "realm": "r", "auth": {} }),
+                "exactly one of clientCredentials and password",
+            ),
+            (
+                "KeycloakConnection",
+                json!({ "url": url, "realm": "r", "auth": both }),
+                "exactly one of clientCredentials and password",
+            ),
             ("KeycloakConnection", sync("0s"), "between 1s and 24h"),
             ("KeycloakConnection", sync("10 minutes"), "sweepInterval"),
         ];

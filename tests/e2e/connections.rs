@@ -28,8 +28,10 @@ fn a_server_is_trusted_by_the_authority_that_the_connection_names_and_by_no_othe
         let user = world.until("tls", "KeycloakUnreachable").await;
         assert!(condition(&user, "Ready").unwrap().message.contains("certificate"), "{:?}", user.status);
 
-        let with_ca = |kind: &str, name: &str| json!({ "url": url, "allowHttp": false,
-            "tls": { "caRef": { "kind": kind, "name": name, "key": "ca.crt" } } });
+        let with_ca = |kind: &str, name: &str| {
+            json!({ "url": url, "allowHttp": false,
+            "tls": { "caRef": { "kind": kind, "name": name, "key": "ca.crt" } } })
+        };
         world.connection("default", with_ca("ConfigMap", "sso-ca")).await;
         world.until("tls", "CertificateAuthorityNotFound").await;
         config_map(&world, "sso-ca", "not a certificate").await;
@@ -73,5 +75,20 @@ fn a_user_may_name_any_connection_of_its_namespace() {
         let connections: Api<KeycloakConnection> = world.api();
         connections.delete("second", &Default::default()).await.unwrap();
         world.until("other", "ConnectionNotFound").await;
+    });
+}
+
+#[test]
+fn a_server_that_never_answers_is_told_from_one_that_is_not_there() {
+    e2e_with("a_server_that_never_answers", json!({}), async |world| {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        world.connect(json!({ "url": format!("http://{}", silent.local_addr().unwrap()) })).await;
+        let _operator = world.operator().await;
+        world.user("quiet", json!({ "username": "quiet" })).await;
+        let user = world.until("quiet", "KeycloakTimeout").await;
+        assert!(condition(&user, "Ready").unwrap().message.contains("no answer from Keycloak within 10 s"));
+        drop(silent);
+        world.connection("default", json!({})).await;
+        world.until("quiet", "Synced").await;
     });
 }

@@ -5,7 +5,14 @@
 //! periodic check is set to an hour, so that only what the test did can have caused what it sees.
 
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
-#![allow(clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::pedantic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
 
 mod admission;
 mod connections;

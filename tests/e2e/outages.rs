@@ -31,8 +31,10 @@ fn keycloak_may_be_down_at_the_start_and_stop_in_the_middle() {
         world.connect(json!({ "url": server.url() })).await;
         world.secret("kcuser-patient", &[("password", "patience-is-all")]).await;
         let _operator = world.operator().await;
-        let spec = |first: &str| json!({ "username": "patient", "firstName": first, "lastName": "L",
-            "email": "patient@example.com", "credentials": password_from("kcuser-patient") });
+        let spec = |first: &str| {
+            json!({ "username": "patient", "firstName": first, "lastName": "L",
+            "email": "patient@example.com", "credentials": password_from("kcuser-patient") })
+        };
         world.user("patient", spec("A")).await;
         let user = world.until("patient", "KeycloakUnreachable").await;
         assert!(condition(&user, "Ready").unwrap().message.contains("no connection to Keycloak"));

@@ -20,7 +20,12 @@ fn probes_metrics_and_logs_tell_what_happens_and_no_secret() {
         let operator = ChildOperator::start(&chart, &world.namespace).await;
         assert_eq!(get(&operator.url("/livez")).await, (200, "ok".to_owned()));
         assert_eq!(get(&operator.url("/readyz")).await, (200, "ok".to_owned()));
-        world.user("seen", json!({ "username": "seen", "lastName": "Hidden-Value", "credentials": password_from("kcuser-seen") })).await;
+        world
+            .user(
+                "seen",
+                json!({ "username": "seen", "lastName": "Hidden-Value", "credentials": password_from("kcuser-seen") }),
+            )
+            .await;
         let id = world.until("seen", "Synced").await.status.unwrap().user_id.unwrap();
         world.user("bad", json!({ "username": "bad-one", "credentials": password_from("absent") })).await;
         world.until("bad", "SecretNotFound").await;
@@ -38,7 +43,8 @@ fn probes_metrics_and_logs_tell_what_happens_and_no_secret() {
         }
 
         let log = operator.output();
-        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
+        let lines: Vec<Value> =
+            log.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
         let change = lines.iter().find(|line| line["fields"]["change"] == "create").expect("a line for the change");
         assert_eq!(change["fields"]["account"], "seen");
         assert_eq!(change["fields"]["user_id"], id.as_str());
@@ -61,7 +67,11 @@ fn a_stop_in_the_middle_of_work_is_graceful() {
             world.user(&format!("many-{index}"), json!({ "username": format!("many-{index}") })).await;
         }
         let operator = ChildOperator::spawn(&chart, &world.namespace);
-        eventually("the first accounts", async || if world.keycloak.users().await.is_empty() { Err(()) } else { Ok(()) }).await;
+        eventually(
+            "the first accounts",
+            async || if world.keycloak.users().await.is_empty() { Err(()) } else { Ok(()) },
+        )
+        .await;
         let (took, status) = operator.terminate().await;
         assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
         let made = world.keycloak.users().await;

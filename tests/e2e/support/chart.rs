@@ -96,12 +96,21 @@ impl Chart {
 
 fn apply_rendered(release: &str, namespace: &str, values: &[&str]) {
     let mut helm = bed().helm();
-    helm.args(["template", release]).arg(Chart::directory()).args(["--namespace", namespace, "--set", "crds.install=false"]);
+    helm.args(["template", release]).arg(Chart::directory()).args([
+        "--namespace",
+        namespace,
+        "--set",
+        "crds.install=false",
+    ]);
     helm.args(values.iter().flat_map(|value| ["--set", value]));
     let rendered = helm.output().expect("helm can be run");
     assert!(rendered.status.success(), "helm template: {}", String::from_utf8_lossy(&rendered.stderr));
     let mut kubectl = bed().kubectl();
-    kubectl.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    kubectl
+        .args(["apply", "--server-side", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = kubectl.spawn().expect("kubectl can be run");
     child.stdin.take().unwrap().write_all(&rendered.stdout).expect("kubectl reads");
     let output = child.wait_with_output().expect("kubectl ends");

@@ -13,7 +13,7 @@ pub use chart::Chart;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
 pub use operator::{ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;
-pub use wait::{DEADLINE, eventually, eventually_within};
+pub use wait::{eventually, eventually_within};
 pub use world::{World, condition, e2e, e2e_with, ready_reason};
 
 use serde_json::{Value, json};

@@ -1,0 +1,25 @@
+# `make` lists the targets: what stands behind ## is their help.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bed check crds clean
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Show the operator at work on real servers; with KEEP=1 they stay up until Ctrl-C.
+	@KEEP='$(KEEP)' demo/run
+
+test: ## Run every check and every test, against real servers.
+	@tests/run test
+
+check: ## Check everything that needs no server: the loop of the day, before each commit.
+	@tests/run check
+
+bed: ## Start the test bed in the foreground; its last line tells another shell how to use it.
+	@tests/bed/bed up
+
+crds: ## Generate the definitions in crds/ and in the chart anew.
+	@tests/run crds
+
+clean: ## Remove what cargo built; the programs of the test bed stay in their cache.
+	@cargo clean
