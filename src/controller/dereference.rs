@@ -77,8 +77,15 @@ async fn realm(
     }
     let server = server(context, namespace, name, &connection.spec).await?;
     let client = Client::new(server, context.shared.keycloak_metrics.clone())
-        .map_err(|_| invalid(name, "the TLS set-up fails; check tls.caRef"))?;
+        .map_err(|_| invalid(name, tls_problem(&connection.spec)))?;
     Ok(registry.put(key, fingerprint, Realm::new(client)))
+}
+
+fn tls_problem(spec: &KeycloakConnectionSpec) -> &'static str {
+    match spec.tls {
+        Some(_) => "the certificates of tls.caRef cannot be used; check them",
+        None => "no certificate authority is known to the operator's system; name one in tls.caRef",
+    }
 }
 
 /// Names the versions of everything that a realm is made of.

@@ -81,7 +81,7 @@ impl Client {
     /// Makes a client; no request is made yet.
     ///
     /// # Errors
-    /// When the TLS set-up fails.
+    /// When the certificate authorities cannot be used, or when none are given for `https` and the system has none.
     pub fn new(server: Server, metrics: KeycloakMetrics) -> Result<Self, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -90,6 +90,9 @@ impl Client {
             .user_agent(concat!("keycloak-user-operator/", env!("CARGO_PKG_VERSION")));
         if let Some(CertificateAuthorities(certificates)) = &server.certificate_authorities {
             builder = builder.tls_certs_only(certificates.clone());
+        } else if server.url.scheme() == "http" {
+            // Without this the system must have certificates, for which there is no use.
+            builder = builder.tls_certs_only([]);
         }
         Ok(Self { http: builder.build()?, server, token: TokenCache::default(), metrics })
     }
