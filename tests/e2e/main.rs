@@ -15,6 +15,7 @@
 )]
 
 mod admission;
+mod chart;
 mod connections;
 mod conversion;
 mod deletion;

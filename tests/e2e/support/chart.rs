@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{DeleteParams, ListParams, PostParams};
@@ -53,6 +54,18 @@ impl Chart {
     pub fn argument(&self, name: &str) -> &str {
         let value = self.arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
         value.unwrap_or_else(|| panic!("the Deployment has no argument {name}"))
+    }
+
+    /// Whether the API server lets the chart's ServiceAccount do so, to a resource such as `keycloakusers/status`.
+    pub async fn may(&self, namespace: &str, verb: &str, group: &str, resource: &str, name: &str) -> bool {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        let attributes = json!({ "namespace": namespace, "verb": verb, "group": group, "resource": resource,
+            "subresource": subresource, "name": name });
+        let question = json!({ "metadata": {}, "spec": { "resourceAttributes": attributes } });
+        let question: SelfSubjectAccessReview = serde_json::from_value(question).unwrap();
+        let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client().await);
+        let answer = reviews.create(&PostParams::default(), &question).await.expect("an answer");
+        answer.status.expect("an answer").allowed
     }
 
     /// A client with the rights of the chart's ServiceAccount.
