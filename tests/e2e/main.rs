@@ -26,5 +26,6 @@ mod ownership;
 mod passwords;
 mod process;
 mod refusals;
+mod rights;
 mod steady;
 mod support;
