@@ -33,6 +33,9 @@ pub(super) enum Outcome {
     Deleted(Option<Reason>),
 }
 
+/// Most names of attributes in one message.
+const SHOWN_NAMES: usize = 10;
+
 /// When to look again.
 pub(super) type Recheck = Duration;
 
@@ -273,6 +276,24 @@ fn describe(notice: &Notice) -> (Reason, String) {
     }
 }
 
+/// The first names of a list, so that a status stays small whatever somebody declares.
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+    let shown: Vec<String> =
+        names.iter().take(SHOWN_NAMES).map(|name| name.escape_debug().take(64).collect()).collect();
+    match names.len().saturating_sub(SHOWN_NAMES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_names_is_cut() {
+        let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
+        assert_eq!(list(&names[..2]), "n0, n1");
+        assert_eq!(list(&names), "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 and 2 more");
+    }
 }

@@ -15,6 +15,7 @@
 )]
 
 mod admission;
+mod beds;
 mod connections;
 mod conversion;
 mod deletion;
