@@ -1,7 +1,6 @@
 //! One pass over one user: a script of phases.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -10,6 +9,7 @@ use super::context::{Context, key_of};
 use super::dereference::{Connection, Password};
 use super::error::{ActError, DereferenceError, Error, ObserveError};
 use super::observe::{Account, mark_of};
+use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
 use crate::api::{KeycloakUser, REENABLE, Reason, desired_user};
@@ -18,26 +18,8 @@ use crate::domain::{
     differs_in_attributes,
 };
 
-/// What a pass came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The account is as declared; nothing was written.
-    Unchanged(Recheck),
-    /// The account is as declared, after changes.
-    Applied(Recheck),
-    /// Everything was done that may be done, and something is not as declared.
-    Blocked(Recheck, Reason, String),
-    /// No request was made.
-    Suspended,
-    /// The resource may go.
-    Deleted(Option<Reason>),
-}
-
 /// Most names of attributes in one message.
 const SHOWN_NAMES: usize = 10;
-
-/// When to look again.
-pub(super) type Recheck = Duration;
 
 /// Brings one account in line with its resource, and reports what came of it.
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {

@@ -11,7 +11,7 @@ use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference::{DEFAULT_SWEEP_INTERVAL, sweep_interval};
 use super::error::{Class, Error};
-use super::reconcile::Outcome;
+use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
 
