@@ -103,8 +103,8 @@ async fn write_status(
     ready: Verdict,
 ) -> Result<(), Error> {
     let progress = progress(result, &ready);
-    let conditions = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
-    let status = draft.finish(user, conditions);
+    let conditions: Vec<_> = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
+    let status = draft.finish(user, &conditions);
     match draft.write(context, user, status).await.map_err(Error::from) {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(user = %key(user), error = %failure, "the status cannot be written");

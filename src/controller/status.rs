@@ -107,9 +107,9 @@ impl Draft {
     }
 
     /// The status as it shall be, with these conditions beside those of the parts.
-    pub(super) fn finish(&self, user: &KeycloakUser, conditions: Vec<(ConditionType, Verdict)>) -> KeycloakUserStatus {
+    pub(super) fn finish(&self, user: &KeycloakUser, conditions: &[(ConditionType, Verdict)]) -> KeycloakUserStatus {
         let mut conditions: Vec<Condition> =
-            conditions.into_iter().map(|(type_, verdict)| self.condition(type_, verdict)).collect();
+            conditions.iter().map(|(type_, verdict)| self.condition(*type_, verdict)).collect();
         if !user.spec.credentials.is_empty() {
             conditions.extend(self.part(ConditionType::CredentialsSynced, self.credentials_synced.as_ref()));
         }
@@ -142,13 +142,13 @@ impl Draft {
     /// The condition of a part: as this pass found it, or, if the pass ended before, as it was.
     fn part(&self, type_: ConditionType, verdict: Option<&Verdict>) -> Option<Condition> {
         match verdict {
-            Some(verdict) => Some(self.condition(type_, verdict.clone())),
+            Some(verdict) => Some(self.condition(type_, verdict)),
             None => self.written.conditions.iter().find(|condition| condition.type_ == type_.as_str()).cloned(),
         }
     }
 
     /// Keeps the time of a condition whose status stays the same (Kubernetes API conventions).
-    fn condition(&self, type_: ConditionType, verdict: Verdict) -> Condition {
+    fn condition(&self, type_: ConditionType, verdict: &Verdict) -> Condition {
         let type_ = type_.as_str();
         let before = self.written.conditions.iter().find(|condition| condition.type_ == type_);
         let unchanged = before.filter(|condition| condition.status == verdict.status);

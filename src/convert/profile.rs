@@ -41,7 +41,7 @@ fn is_refused_in_usernames(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnostic::Position;
+    use super::super::position::Position;
     use super::*;
 
     fn notes(username: &str) -> usize {
