@@ -22,8 +22,13 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Realm", type_ = "string", json_path = ".spec.realm"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = "1"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = "1"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[x_kube(validation = Rule::new("self.url.startsWith('https://') || (has(self.allowHttp) && self.allowHttp)").message("url is not https: passwords would travel in clear text; set allowHttp: true if that is meant"))]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Attribute, KeycloakUserSpec};
-use crate::domain::{AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username};
+use crate::domain::{
+    AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
+};
 
 /// A field that the schema refuses, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +64,8 @@ fn attribute_values(declared: &[String], path: &str) -> Result<Vec<AttributeValu
     if declared.len() > MAX_VALUES {
         return Err(at(&format!("{path}.values"))(Flaw::TooMany { max: MAX_VALUES }));
     }
-    let parse = |(index, value): (usize, &String)| {
-        AttributeValue::parse(value).map_err(at(&format!("{path}.values[{index}]")))
-    };
+    let parse =
+        |(index, value): (usize, &String)| AttributeValue::parse(value).map_err(at(&format!("{path}.values[{index}]")));
     declared.iter().enumerate().map(parse).collect()
 }
 
@@ -75,4 +76,115 @@ fn profile_text(text: Option<&str>, field: &str) -> Result<Option<ProfileText>, 
 fn at(field: &str) -> impl Fn(Flaw) -> Violation + use<> {
     let field = field.to_owned();
     move |flaw| Violation { field: field.clone(), flaw }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH};
+
+    fn spec(username: &str) -> KeycloakUserSpec {
+        KeycloakUserSpec {
+            connection_ref: crate::api::ConnectionReference::default(),
+            username: username.to_owned(),
+            first_name: None,
+            last_name: None,
+            email: None,
+            email_verified: None,
+            enabled: None,
+            attributes: Vec::new(),
+            credentials: Vec::new(),
+            suspend: None,
+        }
+    }
+
+    fn attribute(name: &str, values: &[&str]) -> Attribute {
+        Attribute { name: name.to_owned(), values: values.iter().map(|value| (*value).to_owned()).collect() }
+    }
+
+    fn long(length: usize) -> String {
+        "x".repeat(length)
+    }
+
+    #[test]
+    fn what_is_absent_is_not_managed() {
+        let desired = desired_user(&spec("JohnDoe")).unwrap();
+        assert_eq!(desired.username.as_str(), "JohnDoe");
+        assert_eq!((desired.first_name, desired.last_name, desired.email), (None, None, None));
+        assert_eq!((desired.email_verified, desired.enabled), (None, None));
+        assert!(desired.attributes.is_empty());
+    }
+
+    #[test]
+    fn what_is_declared_is_kept_as_it_is() {
+        let mut spec = spec("JohnDoe");
+        (spec.first_name, spec.email) = (Some(String::new()), Some("John.Doe@example.com".to_owned()));
+        (spec.email_verified, spec.enabled) = (Some(false), Some(true));
+        spec.attributes = vec![attribute("team", &["b", "a", "a"]), attribute("gone", &[])];
+        let desired = desired_user(&spec).unwrap();
+        assert_eq!(desired.first_name.unwrap().as_str(), "");
+        assert_eq!(desired.email.unwrap().as_str(), "John.Doe@example.com");
+        assert_eq!((desired.email_verified, desired.enabled), (Some(false), Some(true)));
+        let attributes: Vec<(&str, Vec<&str>)> = desired
+            .attributes
+            .iter()
+            .map(|(name, values)| (name.as_str(), values.iter().map(AttributeValue::as_str).collect()))
+            .collect();
+        assert_eq!(attributes, [("gone", vec![]), ("team", vec!["b", "a", "a"])]);
+    }
+
+    #[test]
+    fn a_violation_names_the_field_and_the_flaw() {
+        type Change = fn(&mut KeycloakUserSpec);
+        let too_long = Flaw::TooLong { max: MAX_PROFILE_LENGTH };
+        let table: [(Change, &str, Flaw); 12] = [
+            (|spec| spec.username = String::new(), "spec.username", Flaw::Blank),
+            (|spec| spec.username = "a\tb".to_owned(), "spec.username", Flaw::ControlCharacters),
+            (|spec| spec.first_name = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.firstName", too_long.clone()),
+            (|spec| spec.last_name = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.lastName", too_long.clone()),
+            (|spec| spec.email = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.email", too_long.clone()),
+            (|spec| spec.attributes[1].name = "email".to_owned(), "spec.attributes[1].name", Flaw::ProfileField),
+            (|spec| spec.attributes[0].name = " ".to_owned(), "spec.attributes[0].name", Flaw::Blank),
+            (|spec| spec.attributes[1].name = "first".to_owned(), "spec.attributes[1].name", Flaw::Duplicate),
+            (|spec| spec.attributes[1].values[1] = " \n".to_owned(), "spec.attributes[1].values[1]", Flaw::Blank),
+            (
+                |spec| spec.attributes[1].values[0] = long(MAX_VALUE_LENGTH + 1),
+                "spec.attributes[1].values[0]",
+                Flaw::TooLong { max: MAX_VALUE_LENGTH },
+            ),
+            (
+                |spec| spec.attributes[0].values = vec!["x".to_owned(); MAX_VALUES + 1],
+                "spec.attributes[0].values",
+                Flaw::TooMany { max: MAX_VALUES },
+            ),
+            (
+                |spec| spec.attributes = (0..=MAX_ATTRIBUTES).map(|n| attribute(&n.to_string(), &[])).collect(),
+                "spec.attributes",
+                Flaw::TooMany { max: MAX_ATTRIBUTES },
+            ),
+        ];
+        for (change, field, flaw) in table {
+            let mut spec = spec("john");
+            spec.attributes = vec![attribute("first", &["x"]), attribute("second", &["x", "y"])];
+            assert!(desired_user(&spec).is_ok());
+            change(&mut spec);
+            assert_eq!(desired_user(&spec).unwrap_err(), Violation { field: field.to_owned(), flaw });
+        }
+    }
+
+    #[test]
+    fn as_much_as_the_limits_allow_is_accepted() {
+        let mut spec = spec(&long(MAX_PROFILE_LENGTH));
+        spec.email = Some(long(MAX_PROFILE_LENGTH));
+        let value = long(MAX_VALUE_LENGTH);
+        let values = [value.as_str(); MAX_VALUES];
+        spec.attributes = (0..MAX_ATTRIBUTES).map(|n| attribute(&n.to_string(), &values)).collect();
+        assert!(desired_user(&spec).is_ok());
+    }
+
+    #[test]
+    fn a_violation_reads_as_a_sentence() {
+        let violation = Violation { field: "spec.username".to_owned(), flaw: Flaw::TooLong { max: 255 } };
+        assert_eq!(violation.to_string(), "spec.username must not be longer than 255 characters");
+    }
 }

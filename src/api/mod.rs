@@ -12,8 +12,8 @@ mod user;
 
 pub use condition::{ConditionType, Reason};
 pub use connection::{
-    CaReference, ClientCredentials, KeycloakConnection, KeycloakConnectionSpec, KeycloakConnectionStatus,
-    ConnectionAuth, ConnectionGrants, ConnectionSync, ConnectionTls, ObjectKind, PasswordLogin, Reenable,
+    CaReference, ClientCredentials, ConnectionAuth, ConnectionGrants, ConnectionSync, ConnectionTls,
+    KeycloakConnection, KeycloakConnectionSpec, KeycloakConnectionStatus, ObjectKind, PasswordLogin, Reenable,
     SecretReference,
 };
 pub use crd::{custom_resource_definitions, render_definition};

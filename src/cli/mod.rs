@@ -1,9 +1,9 @@
 //! The command line: what can be said, and how the parts are put together for it.
 
 mod convert;
+mod reference;
 
 use std::io::Write;
-use std::net::{Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -31,6 +31,9 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
+    /// Print the reference of resources, reasons and metrics as Markdown.
+    #[command(hide = true)]
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +86,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Run(args) => run(args),
         Command::Convert(args) => return convert::convert(args),
         Command::Crd => print_definitions().map_err(Into::into),
+        Command::Reference => print_reference().map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,6 +108,11 @@ fn print_definitions() -> std::io::Result<()> {
     Ok(())
 }
 
+fn print_reference() -> std::io::Result<()> {
+    let page = reference::render().map_err(std::io::Error::other)?;
+    std::io::stdout().lock().write_all(page.as_bytes())
+}
+
 fn run(args: RunArgs) -> Result<(), Failure> {
     let format = match args.log.log_format {
         Format::Text => LogFormat::Text,
@@ -118,13 +127,11 @@ async fn operate(args: RunArgs) -> Result<(), Failure> {
     let shutdown = process::on_signal()?;
     let client = kube::Client::try_default().await?;
     let (health, metrics, mut registry) = (Health::default(), Metrics::default(), Registry::default());
-    metrics.controller.register(&mut registry);
-    metrics.keycloak.register(&mut registry);
-    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, args.http_port));
-    info!(version = env!("CARGO_PKG_VERSION"), %address, "starting");
+    metrics.register(&mut registry);
+    info!(version = env!("CARGO_PKG_VERSION"), port = args.http_port, "starting");
     // The probes are answered until the last pass has ended.
     let close_port = CancellationToken::new();
-    let port = tokio::spawn(process::serve(address, health.clone(), registry, close_port.clone()));
+    let port = tokio::spawn(process::serve(args.http_port, health.clone(), registry, close_port.clone()));
     let controller = controller::run(client, settings(args), metrics, move || health.set_ready(), shutdown);
     let outcome: Result<(), Failure> = tokio::select! {
         ended = controller => ended.map_err(Into::into),

@@ -62,12 +62,11 @@ pub(super) async fn update(client: &Client, id: &UserId, update: &ProfileUpdate)
 
 fn explain_update(error: KeycloakError, update: &ProfileUpdate) -> Error {
     match (&error.kind, &update.username) {
-        (ErrorKind::Conflict(ConflictWith::Email), _) => Error::EmailTaken,
         (ErrorKind::Conflict(ConflictWith::Username), Some(name)) => Error::UsernameTaken(name.clone()),
         (ErrorKind::Conflict(ConflictWith::Either), Some(name)) if update.email.is_none() => {
             Error::UsernameTaken(name.clone())
         }
-        (ErrorKind::Conflict(_), None) => Error::EmailTaken,
+        (ErrorKind::Conflict(ConflictWith::Email), _) | (ErrorKind::Conflict(_), None) => Error::EmailTaken,
         _ => Error::Keycloak(error),
     }
 }

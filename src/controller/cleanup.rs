@@ -46,11 +46,9 @@ async fn delete(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
 
 async fn delete_account(client: &Client, account: &ObservedUser) -> Result<(), Error> {
     client.delete_user(&account.id).await.map_err(ActError::from)?;
-    match client.user(&account.id).await.map_err(ObserveError::from)? {
-        None => Ok(()),
-        Some(_) => {
-            let kind = ErrorKind::Unexpected("the account is still there after its deletion".to_owned());
-            Err(ActError::from(KeycloakError { operation: Operation::DeleteUser, kind }).into())
-        }
+    if client.user(&account.id).await.map_err(ObserveError::from)?.is_none() {
+        return Ok(());
     }
+    let kind = ErrorKind::Unexpected("the account is still there after its deletion".to_owned());
+    Err(ActError::from(KeycloakError { operation: Operation::DeleteUser, kind }).into())
 }

@@ -15,11 +15,11 @@ use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference;
 use super::error::{Class, Error, ObserveError};
-use super::{FIELD_MANAGER, PASS_LIMIT};
+use super::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
 use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
 /// How often a connection that works is tried again.
-const RECHECK: Duration = Duration::from_secs(600);
+const RECHECK: Duration = Duration::from_mins(10);
 
 /// Tries a connection: logs in, and reads the realm's user profile.
 pub(super) async fn reconcile(connection: Arc<KeycloakConnection>, context: Arc<Context>) -> Result<Action, Error> {
@@ -28,7 +28,8 @@ pub(super) async fn reconcile(connection: Arc<KeycloakConnection>, context: Arc<
     }
     let attempt = tokio::time::timeout(PASS_LIMIT, attempt(&context, &connection)).await;
     let result = attempt.unwrap_or(Err(Error::TimedOut(PASS_LIMIT)));
-    report(&context, &connection, &result).await?;
+    let report = tokio::time::timeout(REPORT_LIMIT, report(&context, &connection, &result)).await;
+    report.unwrap_or(Err(Error::TimedOut(REPORT_LIMIT)))?;
     result?;
     context.backoff.forget(&connection.uid().unwrap_or_default());
     Ok(Action::requeue(jittered(RECHECK)))

@@ -11,7 +11,6 @@ use rustls::crypto::SecureRandom;
 use crate::domain::CredentialKey;
 
 const KEY_BYTES: usize = 32;
-const ID_BYTES: usize = 4;
 
 /// The key cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +65,10 @@ fn parse(secret: &Secret) -> Option<CredentialKey> {
 }
 
 fn generate(name: &str) -> Result<Secret, CredentialKeyError> {
-    let id: String = random(ID_BYTES)?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let [a, b, c, d, ..] = random(KEY_BYTES)?[..] else {
+        return Err(CredentialKeyError::Random);
+    };
+    let id = format!("{:08x}", u32::from_be_bytes([a, b, c, d]));
     let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), super::FIELD_MANAGER.to_owned())]);
     Ok(Secret {
         metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() },

@@ -19,7 +19,7 @@ use crate::keycloak::{CertificateAuthorities, Client, Login, Server};
 use crate::realm::{ConnectionName, Realm};
 
 /// How often an account is compared with its resource if the connection does not say.
-pub(super) const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+pub(super) const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
 /// A connection that can be used, and what it says about its users.
 pub(super) struct Connection {
@@ -37,11 +37,7 @@ pub(super) enum Password {
     /// The one that the record speaks of, so that the Secret was not read.
     Settled,
     /// Read from its Secret.
-    Value {
-        value: SecretString,
-        temporary: bool,
-        version: SecretVersion,
-    },
+    Value { value: SecretString, temporary: bool, version: SecretVersion },
 }
 
 /// Resolves a connection to its realm, which is opened if it is not, or if anything that it was made of has changed.
@@ -95,7 +91,9 @@ fn fingerprint(
     let secret = secret_of(&connection.spec.auth).ok_or_else(|| invalid(name, "auth names no way to log in"))?;
     let login = context.secret_version(namespace, secret).ok_or_else(|| secret_not_found(name, secret))?;
     let authorities = match &connection.spec.tls {
-        Some(tls) => Some(authorities_version(context, namespace, &tls.ca_ref).ok_or_else(|| ca_not_found(name, &tls.ca_ref))?),
+        Some(tls) => {
+            Some(authorities_version(context, namespace, &tls.ca_ref).ok_or_else(|| ca_not_found(name, &tls.ca_ref))?)
+        }
         None => None,
     };
     let uid = connection.metadata.uid.as_deref().unwrap_or_default();
@@ -109,7 +107,12 @@ fn authorities_version(context: &Context, namespace: &str, reference: &CaReferen
     }
 }
 
-async fn server(context: &Context, namespace: &str, name: &str, spec: &KeycloakConnectionSpec) -> Result<Server, Error> {
+async fn server(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    spec: &KeycloakConnectionSpec,
+) -> Result<Server, Error> {
     let url: reqwest::Url = spec.url.parse().map_err(|_| invalid(name, "url is not a URL; correct it"))?;
     if url.scheme() != "https" && spec.allow_http != Some(true) {
         return Err(invalid(name, "url is not https; set allowHttp: true if that is meant"));
@@ -121,12 +124,18 @@ async fn server(context: &Context, namespace: &str, name: &str, spec: &KeycloakC
         Some(tls) => Some(authorities(context, namespace, name, &tls.ca_ref).await?),
         None => None,
     };
-    Ok(Server { url, realm: spec.realm.clone(), login: login(context, namespace, name, &spec.auth).await?, certificate_authorities })
+    Ok(Server {
+        url,
+        realm: spec.realm.clone(),
+        login: login(context, namespace, name, &spec.auth).await?,
+        certificate_authorities,
+    })
 }
 
 async fn login(context: &Context, namespace: &str, name: &str, auth: &ConnectionAuth) -> Result<Login, Error> {
     let secret_name = secret_of(auth).ok_or_else(|| invalid(name, "auth names no way to log in"))?;
-    let secret = read_secret(context, namespace, secret_name).await?.ok_or_else(|| secret_not_found(name, secret_name))?;
+    let secret =
+        read_secret(context, namespace, secret_name).await?.ok_or_else(|| secret_not_found(name, secret_name))?;
     let value = |key: &'static str| {
         text(&secret, key).ok_or_else(|| Error::ConnectionSecretInvalid {
             connection: name.to_owned(),
@@ -168,10 +177,8 @@ async fn authorities(
         }
     };
     let pem = pem.ok_or_else(|| ca_not_found(name, reference))?;
-    CertificateAuthorities::from_pem(&pem).map_err(|_| Error::CertificateAuthorityInvalid {
-        connection: name.to_owned(),
-        object: described(reference),
-    })
+    CertificateAuthorities::from_pem(&pem)
+        .map_err(|_| Error::CertificateAuthorityInvalid { connection: name.to_owned(), object: described(reference) })
 }
 
 /// The password of an account; the Secret is read only if the record does not settle the matter.

@@ -64,7 +64,9 @@ pub enum DereferenceError {
         key: &'static str,
     },
     /// The object with the certificate authorities does not exist.
-    #[error("{object} with the certificate authorities of KeycloakConnection {connection} does not exist or lacks its key")]
+    #[error(
+        "{object} with the certificate authorities of KeycloakConnection {connection} does not exist or lacks its key"
+    )]
     CertificateAuthorityNotFound {
         /// Name of the connection.
         connection: String,
@@ -126,7 +128,9 @@ pub enum ActError {
         username: String,
     },
     /// Creating it met an account that this resource did not create.
-    #[error("an account named {0} exists in the realm and was not created by this resource; it is left alone. Delete or rename one of the two")]
+    #[error(
+        "an account named {0} exists in the realm and was not created by this resource; it is left alone. Delete or rename one of the two"
+    )]
     ForeignAccount(String),
     /// Another account has the username.
     #[error("another account of the realm is named {0}; choose another username, or rename that account")]
@@ -171,10 +175,13 @@ impl Error {
         match self {
             Self::Dereference(error) => error.verdict(),
             Self::Validate(_) => (Reason::InvalidSpec, Class::Terminal),
-            Self::Observe(ObserveError::ForeignAccount(_)) => (Reason::ForeignAccount, Class::Terminal),
-            Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error)) => keycloak(&error.kind),
+            Self::Observe(ObserveError::ForeignAccount(_)) | Self::Act(ActError::ForeignAccount(_)) => {
+                (Reason::ForeignAccount, Class::Terminal)
+            }
+            Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error)) => {
+                keycloak(&error.kind)
+            }
             Self::Act(ActError::UsernameNotGranted { .. }) => (Reason::UsernameNotGranted, Class::Terminal),
-            Self::Act(ActError::ForeignAccount(_)) => (Reason::ForeignAccount, Class::Terminal),
             Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
             Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
             Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
@@ -210,9 +217,11 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         ErrorKind::Forbidden => (Reason::Forbidden, Class::Misconfigured),
         ErrorKind::RealmNotFound => (Reason::RealmNotFound, Class::Misconfigured),
         ErrorKind::Throttled(after) => (Reason::TooManyRequests, Class::Transient(*after)),
-        ErrorKind::Server(_) | ErrorKind::Unexpected(_) => (Reason::KeycloakError, Class::Transient(None)),
-        // The account vanished between two requests, or somebody took its name: the next pass finds out.
-        ErrorKind::NotFound | ErrorKind::Conflict(_) => (Reason::KeycloakError, Class::Transient(None)),
+        // Not found or in conflict: the account vanished between two requests, or somebody took its name; the next pass
+        // finds out.
+        ErrorKind::Server(_) | ErrorKind::Unexpected(_) | ErrorKind::NotFound | ErrorKind::Conflict(_) => {
+            (Reason::KeycloakError, Class::Transient(None))
+        }
         ErrorKind::Rejected(_) => (Reason::ValueRejected, Class::Terminal),
         ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory => (Reason::PasswordRejected, Class::Terminal),
     }

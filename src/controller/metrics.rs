@@ -11,6 +11,9 @@ use prometheus_client::registry::Registry;
 
 use crate::api::Reason;
 
+/// What a pass can come to.
+const OUTCOMES: [&str; 6] = ["unchanged", "applied", "blocked", "suspended", "deleted", "failed"];
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
@@ -31,10 +34,21 @@ pub struct ControllerMetrics {
 }
 
 impl ControllerMetrics {
-    /// Makes the metrics known under their names.
+    /// Makes the metrics known under their names. Each outcome and reason is there from the start, so that a rate has a
+    /// zero to begin with.
     pub fn register(&self, registry: &mut Registry) {
+        for outcome in OUTCOMES {
+            drop(self.passes.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for reason in Reason::ALL {
+            drop(self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }));
+        }
         registry.register("keycloakuser_reconciles", "Passes over a KeycloakUser, by outcome", self.passes.clone());
-        registry.register("keycloakuser_users", "KeycloakUsers by the reason of their condition Ready", self.users.clone());
+        registry.register(
+            "keycloakuser_users",
+            "KeycloakUsers by the reason of their condition Ready",
+            self.users.clone(),
+        );
         registry.register(
             "keycloakuser_undecodable_objects",
             "Objects that a watch delivered and that this version cannot read",

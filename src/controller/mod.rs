@@ -30,8 +30,9 @@ use futures::channel::mpsc::unbounded;
 use kube::Client;
 use kube::runtime::controller::{Config, Controller, Error as QueueError};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::{Lookup, Store};
 use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{Lookup, Store};
+use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +53,9 @@ use crate::realm::RealmRegistry;
 /// Names us to the API server, as field manager and as reporter of events.
 const FIELD_MANAGER: &str = "keycloak-user-operator";
 /// Longest time for one pass over one user.
-const PASS_LIMIT: Duration = Duration::from_secs(60);
+const PASS_LIMIT: Duration = Duration::from_mins(1);
+/// Longest time for writing down what a pass came to.
+const REPORT_LIMIT: Duration = Duration::from_secs(15);
 /// Longest time that passes under way are waited for at the end.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
 
@@ -78,6 +81,14 @@ pub struct Metrics {
     pub controller: ControllerMetrics,
     /// Of the requests to Keycloak.
     pub keycloak: KeycloakMetrics,
+}
+
+impl Metrics {
+    /// Makes the metrics known under their names.
+    pub fn register(&self, registry: &mut Registry) {
+        self.controller.register(registry);
+        self.keycloak.register(registry);
+    }
 }
 
 /// The controller cannot start, or has ended without being asked.
@@ -117,7 +128,8 @@ pub async fn run(
     let waiting = Arc::new(ReadyCount { scopes: settings.scopes.len(), filled: 0.into(), ready: Box::new(ready) });
     let mut tasks = JoinSet::new();
     for scope in settings.scopes {
-        let scope = watch_scope(scope, Arc::clone(&shared), settings.concurrency, Arc::clone(&waiting), shutdown.clone());
+        let scope =
+            watch_scope(scope, Arc::clone(&shared), settings.concurrency, Arc::clone(&waiting), shutdown.clone());
         tasks.spawn(scope);
     }
     while let Some(ended) = tasks.join_next().await {
@@ -161,7 +173,10 @@ async fn watch_scope(
     });
     let mut caches = JoinSet::new();
     let (secrets, config_maps) = watch::spawn_versions(&scope, &shared.client, &wake, &mut caches);
-    let forget = { let shared = Arc::clone(&shared); move |name: &_| shared.realms.forget(name) };
+    let forget = {
+        let shared = Arc::clone(&shared);
+        move |name: &_| shared.realms.forget(name)
+    };
     let (connections, changed_connections) =
         watch::connections(scope.api(&shared.client), Arc::clone(&wake), forget, &shared.metrics);
     let (users, changed_users) = watch::users(scope.api(&shared.client), wake, &shared.metrics);
@@ -173,12 +188,17 @@ async fn watch_scope(
         config_maps: config_maps.clone(),
         backoff: backoff::Backoff::default(),
     });
+    let known_users = users.clone();
     let config = || Config::default().concurrency(concurrency);
     let connections_controller = Controller::for_stream(changed_connections, connections.clone())
         .reconcile_on(woken_connections)
         .with_config(config())
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(connections::reconcile, |object, error, context| connections::after_error(&context, &object, error), Arc::clone(&context))
+        .run(
+            connections::reconcile,
+            |object, error, context| connections::after_error(&context, &object, error),
+            Arc::clone(&context),
+        )
         .for_each(drain);
     let users_controller = Controller::for_stream(changed_users, users)
         .reconcile_on(woken_users)
@@ -191,11 +211,16 @@ async fn watch_scope(
             return;
         }
         let users = async {
-            if connections.wait_until_ready().await.is_ok() {
-                info!(?scope, "the caches are filled");
-                waiting.one_more();
-                users_controller.await;
+            if connections.wait_until_ready().await.is_err() {
+                return;
             }
+            let listed = async {
+                if known_users.wait_until_ready().await.is_ok() {
+                    info!(?scope, "the caches are filled");
+                    waiting.one_more();
+                }
+            };
+            futures::future::join(users_controller, listed).await;
         };
         futures::future::join(connections_controller, users).await;
     };

@@ -84,7 +84,8 @@ fn is_claimed(context: &Context, user: &KeycloakUser, account: &ObservedUser) ->
     let claims = |other: &KeycloakUser| {
         let id = other.status.as_ref().and_then(|status| status.user_id.as_deref());
         other.uid() != user.uid()
-            && (id == Some(account.id.as_str()) || other.spec.username.to_lowercase() == account.username.to_lowercase())
+            && (id == Some(account.id.as_str())
+                || other.spec.username.to_lowercase() == account.username.to_lowercase())
     };
     context.users.find(claims).is_some()
 }

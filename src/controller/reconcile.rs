@@ -11,10 +11,11 @@ use super::dereference::{Connection, Password};
 use super::error::{ActError, DereferenceError, Error, ObserveError};
 use super::observe::{Account, mark_of};
 use super::status::{Draft, Verdict};
-use super::{PASS_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
+use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
 use crate::api::{KeycloakUser, REENABLE, Reason, desired_user};
 use crate::domain::{
-    DesiredUser, DiffInput, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff, differs_in_attributes,
+    DesiredUser, DiffInput, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
+    differs_in_attributes,
 };
 
 /// What a pass came to.
@@ -32,6 +33,9 @@ pub(super) enum Outcome {
     Deleted(Option<Reason>),
 }
 
+/// Most names of attributes in one message.
+const SHOWN_NAMES: usize = 10;
+
 /// When to look again.
 pub(super) type Recheck = Duration;
 
@@ -41,7 +45,8 @@ pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) ->
     let mut draft = Draft::of(&user);
     let pass = tokio::time::timeout(PASS_LIMIT, script(&context, &user, &mut draft)).await;
     let result = pass.unwrap_or(Err(Error::TimedOut(PASS_LIMIT)));
-    report::report(&context, &user, &mut draft, result).await
+    let report = tokio::time::timeout(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await;
+    report.unwrap_or(Err(Error::TimedOut(REPORT_LIMIT)))
 }
 
 /// The phases. Each line says what it touches.
@@ -85,7 +90,7 @@ impl Pass<'_> {
         let vanished = draft.user_id.is_some();
         draft.lost();
         let plan = self.plan(&draft.owned, None).await?;
-        self.note_notices(draft, &plan);
+        draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
         for step in &plan.steps {
             if let Step::Create(new) = step {
                 self.make(draft, new, self.read_again(password).await?).await?;
@@ -136,7 +141,7 @@ impl Pass<'_> {
         let was_settled = draft.is_settled() && !self.asks_to_reenable();
         draft.saw(&observed);
         let plan = self.plan(&draft.owned, Some(&observed)).await?;
-        self.note_notices(draft, &plan);
+        draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
         let mut not_kept = None;
         for step in &plan.steps {
             if let Step::Update { update, .. } = step {
@@ -221,14 +226,6 @@ impl Pass<'_> {
         Err(ActError::UsernameNotGranted { connection: self.connection.name.clone(), username })
     }
 
-    fn note_notices(&self, draft: &mut Draft, plan: &Plan) {
-        let refused = plan.notices.iter().find_map(refused_attributes);
-        draft.attributes_accepted = Some(match refused {
-            Some(message) => Verdict::bad(Reason::AttributesNotAccepted, message),
-            None => Verdict::good("Keycloak keeps all declared attributes"),
-        });
-    }
-
     fn outcome(&self, draft: &Draft, plan: &Plan, not_kept: Option<String>) -> Outcome {
         let recheck = self.connection.sweep_interval;
         let credentials = draft.credentials_synced.iter().filter(|verdict| verdict.status == "False");
@@ -242,10 +239,11 @@ impl Pass<'_> {
     }
 }
 
-fn refused_attributes(notice: &Notice) -> Option<String> {
-    match describe(notice) {
-        (Reason::AttributesNotAccepted, message) => Some(message),
-        _ => None,
+fn attributes_accepted(notices: &[Notice]) -> Verdict {
+    let refused = notices.iter().map(describe).find(|(reason, _)| *reason == Reason::AttributesNotAccepted);
+    match refused {
+        Some((reason, message)) => Verdict::bad(reason, message),
+        None => Verdict::good("Keycloak keeps all declared attributes"),
     }
 }
 
@@ -257,19 +255,45 @@ fn describe(notice: &Notice) -> (Reason, String) {
         ),
         Notice::LockedOut => (
             Reason::LockedOut,
-            format!("brute-force protection locked the account; annotate {REENABLE} with a new value to switch it on again"),
+            format!(
+                "brute-force protection locked the account; annotate {REENABLE} with a new value to switch it on again"
+            ),
         ),
         Notice::AttributesUnknown(names) => (
             Reason::AttributesNotAccepted,
-            format!("the realm's user profile does not declare, and would drop: {}; declare them there, or remove them here", list(names)),
+            format!(
+                "the realm's user profile does not declare, and would drop: {}; declare them there, or remove them here",
+                list(names)
+            ),
         ),
         Notice::AttributesReadOnly(names) => (
             Reason::AttributesNotAccepted,
-            format!("the realm's user profile does not let admins write: {}; change the profile, or remove them here", list(names)),
+            format!(
+                "the realm's user profile does not let admins write: {}; change the profile, or remove them here",
+                list(names)
+            ),
         ),
     }
 }
 
+/// The first names of a list, so that a status stays small whatever somebody declares.
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+    let shown: Vec<String> =
+        names.iter().take(SHOWN_NAMES).map(|name| name.escape_debug().take(64).collect()).collect();
+    match names.len().saturating_sub(SHOWN_NAMES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_names_is_cut() {
+        let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
+        assert_eq!(list(&names[..2]), "n0, n1");
+        assert_eq!(list(&names), "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 and 2 more");
+    }
 }

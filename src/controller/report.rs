@@ -171,7 +171,9 @@ fn log_changes(user: &KeycloakUser, draft: &Draft, result: &Result<Outcome, Erro
         info!(user = %key(user), account, user_id, change, drift = !draft.drift.is_empty(), "changed the account");
     }
     match result {
-        Err(failure) => warn!(user = %key(user), account, reason = %failure.verdict().0, error = %failure, "the pass failed"),
+        Err(failure) => {
+            warn!(user = %key(user), account, reason = %failure.verdict().0, error = %failure, "the pass failed");
+        }
         Ok(Outcome::Blocked(_, reason, message)) => {
             debug!(user = %key(user), account, %reason, message, "not as declared");
         }

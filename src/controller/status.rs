@@ -10,10 +10,13 @@ use kube::api::{ObjectMeta, PostParams};
 use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
 use crate::api::{
-    ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus,
-    PendingReset, REENABLE, RECONCILE_REQUESTED_AT, Reason,
+    ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
+    RECONCILE_REQUESTED_AT, REENABLE, Reason,
 };
 use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
+
+/// Longest message of a condition; an error of the API server can be of any length.
+const MESSAGE_CHARACTERS: usize = 2048;
 
 /// A condition before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +156,7 @@ impl Draft {
             type_: type_.to_owned(),
             status: verdict.status.to_owned(),
             reason: verdict.reason.as_str().to_owned(),
-            message: verdict.message,
+            message: verdict.message.chars().take(MESSAGE_CHARACTERS).collect(),
             observed_generation: self.generation,
             last_transition_time: unchanged.map_or_else(|| Time(Timestamp::now()), |c| c.last_transition_time.clone()),
         }

@@ -20,7 +20,7 @@ use tracing::{error, warn};
 
 use super::context::key_of;
 use super::metrics::ControllerMetrics;
-use super::references::{Referent, ReferentKind, References, Referrer};
+use super::references::{References, Referent, ReferentKind, Referrer};
 use crate::api::{ConnectionAuth, KeycloakConnection, KeycloakUser, ObjectKind};
 use crate::realm::ConnectionName;
 
@@ -62,18 +62,18 @@ impl Wake {
     /// Wakes all whom a change of that object concerns, directly or through their connection.
     fn changed(&self, referent: &Referent) {
         for (namespace, name) in self.connection_references.referrers(referent) {
-            self.send(&self.connections, &namespace, &name);
+            send(&self.connections, &namespace, &name);
             self.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
         }
         for (namespace, name) in self.user_references.referrers(referent) {
-            self.send(&self.users, &namespace, &name);
+            send(&self.users, &namespace, &name);
         }
     }
+}
 
-    /// A receiver that is gone belongs to a controller that has stopped.
-    fn send<K: Lookup<DynamicType = ()>>(&self, to: &UnboundedSender<ObjectRef<K>>, namespace: &str, name: &str) {
-        let _ = to.unbounded_send(ObjectRef::new(name).within(namespace));
-    }
+/// A receiver that is gone belongs to a controller that has stopped.
+fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, namespace: &str, name: &str) {
+    let _ = to.unbounded_send(ObjectRef::new(name).within(namespace));
 }
 
 /// Users to look at: new ones, and those whose spec, finalizers or annotations changed.

@@ -30,10 +30,11 @@ mod profile;
 mod reader;
 mod source;
 mod tag;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 pub use converter::{Converter, Options, Summary};
 pub use diagnostic::{Diagnostic, Position, Severity};
 pub use error::ConvertError;
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ pub fn diff(input: DiffInput<'_>) -> Plan {
         None => plan_creation(&input, attributes, notices),
         Some(observed) => {
             let enabled = decide_enabled(&input, observed, &mut notices);
-            plan_update(&input, observed, &attributes, enabled, notices)
+            plan_update(&input, observed, &attributes, &enabled, notices)
         }
     }
 }
@@ -52,7 +52,11 @@ pub fn differs_in_attributes(desired: &DesiredUser, observed: Option<&ObservedUs
         || undeclared.into_iter().any(|name| observed.attributes.contains_key(name))
 }
 
-fn plan_creation(input: &DiffInput<'_>, attributes: Vec<(&AttributeName, &Vec<AttributeValue>)>, notices: Vec<Notice>) -> Plan {
+fn plan_creation(
+    input: &DiffInput<'_>,
+    attributes: Vec<(&AttributeName, &Vec<AttributeValue>)>,
+    notices: Vec<Notice>,
+) -> Plan {
     let desired = input.desired;
     let given: BTreeMap<String, Vec<String>> = attributes
         .into_iter()
@@ -77,7 +81,7 @@ fn plan_update(
     input: &DiffInput<'_>,
     observed: &ObservedUser,
     attributes: &[(&AttributeName, &Vec<AttributeValue>)],
-    enabled: EnabledDecision,
+    enabled: &EnabledDecision,
     notices: Vec<Notice>,
 ) -> Plan {
     let mut fields = BTreeSet::new();
@@ -91,10 +95,9 @@ fn plan_update(
         complete(&mut update, observed);
         update.attributes = Some(map);
     }
-    let owned = Owned {
-        attributes: attributes.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| name.as_str().to_owned()).collect(),
-        enabled: enabled.applied,
-    };
+    let declared = attributes.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| name.as_str().to_owned());
+    let owned =
+        Owned { attributes: declared.chain(not_removable(input, observed)).collect(), enabled: enabled.applied };
     let step = Step::Update { id: observed.id.clone(), update, fields: fields.clone() };
     Plan { steps: if fields.is_empty() { Vec::new() } else { vec![step] }, notices, owned }
 }
@@ -148,11 +151,21 @@ fn merged_attributes(
         }
     }
     for name in &input.owned.attributes {
-        if !declares(input.desired, name) && verdict(input, name) == AttributeVerdict::Kept && map.remove(name).is_some() {
+        if !declares(input.desired, name)
+            && verdict(input, name) == AttributeVerdict::Kept
+            && map.remove(name).is_some()
+        {
             fields.insert(Field::Attribute(name.clone()));
         }
     }
     map
+}
+
+/// What is ours and may not be written now: it stays ours, to be changed or removed when it may.
+fn not_removable(input: &DiffInput<'_>, observed: &ObservedUser) -> impl Iterator<Item = String> {
+    let stuck =
+        |name: &&String| observed.attributes.contains_key(*name) && verdict(input, name) != AttributeVerdict::Kept;
+    input.owned.attributes.iter().filter(stuck).cloned()
 }
 
 struct EnabledDecision {

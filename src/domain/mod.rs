@@ -13,7 +13,9 @@ mod plan;
 mod profile;
 
 pub use birth::BirthMark;
-pub use credential::{CredentialKey, Digest, PasswordDecision, PasswordRecord, Pending, SecretVersion, decide_password};
+pub use credential::{
+    CredentialKey, Digest, PasswordDecision, PasswordRecord, Pending, SecretVersion, decide_password,
+};
 pub use desired::DesiredUser;
 pub use diff::{DiffInput, diff, differs_in_attributes};
 pub use grants::UsernameGrants;

@@ -87,7 +87,10 @@ impl ProfileUpdate {
     #[must_use]
     pub fn complete(&self) -> bool {
         self.attributes.is_none()
-            || (self.username.is_some() && self.first_name.is_some() && self.last_name.is_some() && self.email.is_some())
+            || (self.username.is_some()
+                && self.first_name.is_some()
+                && self.last_name.is_some()
+                && self.email.is_some())
     }
 }
 

@@ -39,11 +39,9 @@ impl Login {
 
     pub(super) fn form(&self) -> Vec<(&'static str, &str)> {
         match self {
-            Self::ClientCredentials { id, secret } => vec![
-                ("grant_type", "client_credentials"),
-                ("client_id", id),
-                ("client_secret", secret.expose_secret()),
-            ],
+            Self::ClientCredentials { id, secret } => {
+                vec![("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret.expose_secret())]
+            }
             Self::Password { username, password, .. } => vec![
                 ("grant_type", "password"),
                 ("client_id", "admin-cli"),
@@ -114,39 +112,76 @@ mod tests {
 
     use super::*;
 
-    async fn fetch(count: &AtomicUsize) -> Result<Token, Infallible> {
-        count.fetch_add(1, Ordering::SeqCst);
-        tokio::task::yield_now().await;
-        Ok(Token::new("t".into(), Duration::from_secs(60)))
+    const LIFETIME: Duration = Duration::from_mins(1);
+
+    /// Hands out tokens of that lifetime, and counts them.
+    struct Fetches(AtomicUsize, Duration);
+
+    impl Fetches {
+        fn of(lifetime: Duration) -> Self {
+            Self(AtomicUsize::new(0), lifetime)
+        }
+
+        async fn fetch(&self) -> Result<Token, Infallible> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Ok(Token::new("t".into(), self.1))
+        }
+
+        fn count(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn many_callers_fetch_one_token() {
-        let (cache, count) = (TokenCache::default(), AtomicUsize::new(0));
-        futures::future::join_all((0..50).map(|_| cache.get(|| fetch(&count)))).await;
-        assert_eq!(count.load(Ordering::SeqCst), 1);
+        let (cache, fetches) = (TokenCache::default(), Fetches::of(LIFETIME));
+        futures::future::join_all((0..50).map(|_| cache.get(|| fetches.fetch()))).await;
+        assert_eq!(fetches.count(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_token_is_renewed_before_it_expires() {
-        let (cache, count) = (TokenCache::default(), AtomicUsize::new(0));
-        cache.get(|| fetch(&count)).await.unwrap();
-        tokio::time::advance(Duration::from_secs(44)).await;
-        cache.get(|| fetch(&count)).await.unwrap();
-        assert_eq!(count.load(Ordering::SeqCst), 1);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        cache.get(|| fetch(&count)).await.unwrap();
-        assert_eq!(count.load(Ordering::SeqCst), 2);
+    #[tokio::test]
+    async fn a_token_is_used_for_three_quarters_of_its_life() {
+        let before = Instant::now();
+        let token = Token::new("t".into(), LIFETIME);
+        assert!((before + LIFETIME * 3 / 4..=Instant::now() + LIFETIME * 3 / 4).contains(&token.renew_at));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn a_token_whose_time_is_over_is_not_used_again() {
+        let (cache, fetches) = (TokenCache::default(), Fetches::of(Duration::ZERO));
+        cache.get(|| fetches.fetch()).await.unwrap();
+        cache.get(|| fetches.fetch()).await.unwrap();
+        assert_eq!(fetches.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_failed_login_is_not_kept() {
+        let (cache, fetches) = (TokenCache::default(), Fetches::of(LIFETIME));
+        assert_eq!(cache.get(async || Err("refused")).await.unwrap_err(), "refused");
+        cache.get(|| fetches.fetch()).await.unwrap();
+        assert_eq!(fetches.count(), 1);
+    }
+
+    #[tokio::test]
     async fn a_refused_token_is_forgotten_once() {
-        let (cache, count) = (TokenCache::default(), AtomicUsize::new(0));
-        let old = cache.get(|| fetch(&count)).await.unwrap();
+        let (cache, fetches) = (TokenCache::default(), Fetches::of(LIFETIME));
+        let old = cache.get(|| fetches.fetch()).await.unwrap();
         cache.forget(&old).await;
-        cache.get(|| fetch(&count)).await.unwrap();
+        cache.get(|| fetches.fetch()).await.unwrap();
         cache.forget(&old).await;
-        cache.get(|| fetch(&count)).await.unwrap();
-        assert_eq!(count.load(Ordering::SeqCst), 2);
+        cache.get(|| fetches.fetch()).await.unwrap();
+        assert_eq!(fetches.count(), 2);
+    }
+
+    #[test]
+    fn neither_a_login_nor_a_token_shows_its_secret() {
+        let client = Login::ClientCredentials { id: "operator".to_owned(), secret: "hunter2".into() };
+        let user = Login::Password { realm: None, username: "admin".to_owned(), password: "hunter2".into() };
+        for shown in
+            [format!("{client:?}"), format!("{user:?}"), format!("{:?}", Token::new("hunter2".into(), LIFETIME))]
+        {
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
     }
 }

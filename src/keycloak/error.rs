@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 use super::Operation;
 
 /// A request that failed.
@@ -104,6 +106,22 @@ fn join(errors: &[FieldError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// Our words for a certificate that is not accepted.
+pub(super) fn certificate_problem(problem: &CertificateError) -> &'static str {
+    match problem {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name than that of the URL"
+        }
+        CertificateError::UnknownIssuer => "its certificate comes from an authority that is not trusted",
+        CertificateError::Revoked => "its certificate is revoked",
+        _ => "its certificate is not accepted",
+    }
+}
+
 /// Our words for the error keys of Keycloak's user-profile validators (26.7).
 pub(super) fn validation_problem(key: &str) -> &'static str {
     match key {
@@ -117,7 +135,9 @@ pub(super) fn validation_problem(key: &str) -> &'static str {
         "error-person-name-invalid-character" => "has a character that a name may not have",
         "error-invalid-multivalued-size" => "has a number of values that the user profile does not allow",
         "error-pattern-no-match" => "does not match the pattern of the user profile",
-        "error-invalid-value" | "error-invalid-blank" | "error-empty" => "has a value that the user profile does not allow",
+        "error-invalid-value" | "error-invalid-blank" | "error-empty" => {
+            "has a value that the user profile does not allow"
+        }
         "error-number-out-of-range" | "error-number-out-of-range-too-small" | "error-number-out-of-range-too-big" => {
             "is outside the range of the user profile"
         }

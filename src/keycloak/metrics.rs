@@ -13,6 +13,9 @@ use super::Operation;
 /// Upper bounds in seconds: from a read by id (some milliseconds) to the request timeout.
 const BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 
+const SUCCESS: &str = "2xx";
+const NO_ANSWER: &str = "error";
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     operation: &'static str,
@@ -38,8 +41,15 @@ impl Default for KeycloakMetrics {
 }
 
 impl KeycloakMetrics {
-    /// Makes the metrics known under their names.
+    /// Makes the metrics known under their names. Each operation is there from the start, so that a rate has a zero to
+    /// begin with.
     pub fn register(&self, registry: &mut Registry) {
+        for operation in Operation::ALL.map(Operation::as_str) {
+            for status in [SUCCESS, NO_ANSWER] {
+                drop(self.requests.get_or_create(&RequestLabels { operation, status }));
+            }
+            drop(self.durations.get_or_create(&OperationLabel { operation }));
+        }
         registry.register(
             "keycloak_requests",
             "Requests to Keycloak, by operation and class of status (error: no answer)",
@@ -61,8 +71,8 @@ impl KeycloakMetrics {
 
 fn status_class(status: Option<u16>) -> &'static str {
     match status.map(|status| status / 100) {
-        None => "error",
-        Some(2) => "2xx",
+        None => NO_ANSWER,
+        Some(2) => SUCCESS,
         Some(3) => "3xx",
         Some(4) => "4xx",
         Some(5) => "5xx",

@@ -26,6 +26,19 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every call in use.
+    pub const ALL: [Self; 9] = [
+        Self::GetToken,
+        Self::GetUser,
+        Self::FindUsers,
+        Self::CreateUser,
+        Self::UpdateUser,
+        Self::DeleteUser,
+        Self::GetCredentials,
+        Self::ResetPassword,
+        Self::GetUserProfile,
+    ];
+
     /// The label in metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::auth::{Token, TokenCache};
-use super::error::{password_problem, validation_problem};
+use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
 use super::{ConflictWith, ErrorKind, FieldError, KeycloakError, KeycloakMetrics, Login, Operation};
 
@@ -174,11 +174,23 @@ fn no_answer(error: &reqwest::Error) -> ErrorKind {
     if error.is_timeout() {
         return ErrorKind::Timeout(if error.is_connect() { CONNECT_TIMEOUT } else { REQUEST_TIMEOUT });
     }
-    let mut cause: &dyn std::error::Error = error;
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    ErrorKind::Unreachable(escaped(&cause.to_string(), 200))
+    ErrorKind::Unreachable(reason(cause))
+}
+
+/// rustls quotes the names for which a certificate is valid. Those are the server's words, so ours stand for them.
+fn reason(mut cause: &(dyn std::error::Error + 'static)) -> String {
+    // An I/O error shows what it wraps, but does not give it as its source.
+    while let Some(inner) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        cause = inner;
+    }
+    match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(problem)) => certificate_problem(problem).to_owned(),
+        _ => escaped(&cause.to_string(), 200),
+    }
 }
 
 impl Received {
@@ -192,7 +204,11 @@ impl Received {
             401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
             403 => ErrorKind::Forbidden,
             404 => not_found(operation, &report),
-            409 => ErrorKind::Conflict(conflict(&report)),
+            409 if matches!(operation, Operation::CreateUser | Operation::UpdateUser) => {
+                ErrorKind::Conflict(conflict(&report))
+            }
+            // A lost race with another request for the account.
+            409 => ErrorKind::Server(409),
             429 => ErrorKind::Throttled(self.retry_after),
             503 if self.retry_after.is_some() => ErrorKind::Throttled(self.retry_after),
             400 => rejected(&report),
@@ -204,19 +220,18 @@ impl Received {
 
 fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
     Some(match report.error.as_deref()? {
-        "unauthorized_client" | "invalid_client" => {
-            "wrong client ID or secret, or the client has no service account"
-        }
+        "unauthorized_client" | "invalid_client" => "wrong client ID or secret, or the client has no service account",
         "invalid_grant" => "wrong username or password, or the login needs more than a password",
         _ => return None,
     })
 }
 
-/// Keycloak says "Realm not found." or "Realm does not exist"; a gateway's 404 says neither.
+/// Keycloak says "Realm not found." or "Realm does not exist", and "User not found" of an account. The 404 of a gateway,
+/// or of another path than the Admin API's, says neither; it must not count as the end of an account.
 fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
     match report.error.as_deref() {
         Some(error) if error.starts_with("Realm ") => ErrorKind::RealmNotFound,
-        Some(_) if operation != Operation::GetToken => ErrorKind::NotFound,
+        Some("User not found") if operation != Operation::GetToken => ErrorKind::NotFound,
         _ => ErrorKind::Unexpected("status 404".to_owned()),
     }
 }
@@ -232,6 +247,7 @@ fn conflict(report: &ErrorRepresentation) -> ConflictWith {
 fn rejected(report: &ErrorRepresentation) -> ErrorKind {
     let key = report.error.as_deref().or(report.error_message.as_deref());
     match key {
+        None if report.errors.is_empty() => return ErrorKind::Unexpected("status 400".to_owned()),
         Some(key) if key.starts_with("invalidPasswordHistory") => return ErrorKind::PasswordInHistory,
         // PUT's catch-all, for trouble with the database too.
         Some("Could not update user!") => return ErrorKind::Server(400),

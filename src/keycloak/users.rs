@@ -95,9 +95,8 @@ impl Client {
         value: &SecretString,
         temporary: bool,
     ) -> Result<(), KeycloakError> {
-        let request = self
-            .admin(Method::PUT, &["users", id.as_str(), "reset-password"])
-            .json(&representation(value, temporary));
+        let request =
+            self.admin(Method::PUT, &["users", id.as_str(), "reset-password"]).json(&representation(value, temporary));
         self.send(Operation::ResetPassword, request).await.map(drop)
     }
 

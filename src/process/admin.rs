@@ -1,6 +1,7 @@
 //! The port for probes and metrics.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,22 +27,25 @@ impl Health {
     }
 }
 
-/// Serves `/livez`, `/readyz` and `/metrics` (OpenMetrics) until `shutdown`.
+/// Serves `/livez`, `/readyz` and `/metrics` (OpenMetrics) on all addresses until `shutdown`.
 ///
 /// # Errors
 /// When the port cannot be had, or the server fails.
-pub async fn serve(
-    address: SocketAddr,
-    health: Health,
-    registry: Registry,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+pub async fn serve(port: u16, health: Health, registry: Registry, shutdown: CancellationToken) -> std::io::Result<()> {
+    let listener = listen(port).await?;
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readyz).with_state(health))
         .route("/metrics", get(metrics).with_state(Arc::new(registry)));
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+/// IPv6 sockets take IPv4 too; some nodes have IPv6 switched off.
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
+        other => other,
+    }
 }
 
 async fn readyz(State(health): State<Health>) -> Response {

@@ -51,3 +51,48 @@ impl Realm {
         Ok(profile)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+    use serde_json::json;
+    use wiremock::matchers::{any, path_regex};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::keycloak::{KeycloakMetrics, Login, Server};
+
+    async fn keycloak() -> (MockServer, Realm) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let keycloak = MockServer::start().await;
+        let token = ResponseTemplate::new(200).set_body_json(json!({ "access_token": "t", "expires_in": 60 }));
+        Mock::given(path_regex("/token$")).respond_with(token).mount(&keycloak).await;
+        let login = Login::ClientCredentials { id: "operator".to_owned(), secret: "secret".into() };
+        let url = keycloak.uri().parse().unwrap();
+        let server = Server { url, realm: "staff".to_owned(), login, certificate_authorities: None };
+        (keycloak, Realm::new(Client::new(server, KeycloakMetrics::default()).unwrap()))
+    }
+
+    fn profile() -> ResponseTemplate {
+        ResponseTemplate::new(200).set_body_json(json!({ "attributes": [] }))
+    }
+
+    #[tokio::test]
+    async fn many_callers_read_the_user_profile_once() {
+        let (keycloak, realm) = keycloak().await;
+        Mock::given(any()).respond_with(profile()).expect(1).mount(&keycloak).await;
+        for outcome in join_all((0..20).map(|_| realm.user_profile())).await {
+            outcome.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_user_profile_that_could_not_be_read_is_read_again() {
+        let (keycloak, realm) = keycloak().await;
+        let failure = ResponseTemplate::new(500);
+        Mock::given(any()).respond_with(failure).up_to_n_times(1).expect(1).mount(&keycloak).await;
+        Mock::given(any()).respond_with(profile()).expect(1).mount(&keycloak).await;
+        realm.user_profile().await.unwrap_err();
+        realm.user_profile().await.unwrap();
+    }
+}

@@ -48,3 +48,57 @@ impl RealmRegistry {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keycloak::{Client, KeycloakMetrics, Login, Server};
+
+    fn realm() -> Realm {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let login = Login::ClientCredentials { id: "operator".to_owned(), secret: "secret".into() };
+        let url = "http://unused".parse().unwrap();
+        let server = Server { url, realm: "staff".to_owned(), login, certificate_authorities: None };
+        Realm::new(Client::new(server, KeycloakMetrics::default()).unwrap())
+    }
+
+    fn connection(name: &str) -> ConnectionName {
+        ConnectionName { namespace: "people".to_owned(), name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_realm_is_kept_while_what_it_was_made_of_is_the_same() {
+        let registry = RealmRegistry::default();
+        let made = registry.put(connection("a"), "1".to_owned(), realm());
+        assert!(Arc::ptr_eq(&made, &registry.get(&connection("a"), "1").unwrap()));
+        assert!(registry.get(&connection("a"), "2").is_none());
+        assert!(registry.get(&connection("b"), "1").is_none());
+    }
+
+    #[test]
+    fn the_first_of_two_equal_realms_is_kept() {
+        let registry = RealmRegistry::default();
+        let first = registry.put(connection("a"), "1".to_owned(), realm());
+        assert!(Arc::ptr_eq(&first, &registry.put(connection("a"), "1".to_owned(), realm())));
+    }
+
+    #[test]
+    fn a_realm_made_of_other_things_takes_the_place_of_the_one_before() {
+        let registry = RealmRegistry::default();
+        let first = registry.put(connection("a"), "1".to_owned(), realm());
+        let second = registry.put(connection("a"), "2".to_owned(), realm());
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(registry.get(&connection("a"), "1").is_none());
+    }
+
+    #[test]
+    fn only_the_connection_that_is_gone_is_closed() {
+        let registry = RealmRegistry::default();
+        for name in ["a", "b"] {
+            registry.put(connection(name), "1".to_owned(), realm());
+        }
+        registry.forget(&connection("a"));
+        assert!(registry.get(&connection("a"), "1").is_none());
+        assert!(registry.get(&connection("b"), "1").is_some());
+    }
+}

@@ -18,7 +18,10 @@ fn convert(arguments: &[&str], input: &[u8]) -> Output {
 
 fn apply(namespace: &str, manifests: &[u8]) {
     let mut kubectl = bed().kubectl();
-    kubectl.args(["apply", "--server-side", "--namespace", namespace, "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    kubectl
+        .args(["apply", "--server-side", "--namespace", namespace, "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
     let mut child = kubectl.spawn().expect("kubectl");
     child.stdin.take().unwrap().write_all(manifests).expect("kubectl reads");
     assert!(child.wait().expect("kubectl ends").success());
@@ -54,7 +57,8 @@ fn hostile_values_arrive_byte_for_byte() {
         world.until("null", "Synced").await;
         let account = world.keycloak.user("yaml.one").await.unwrap();
         assert_eq!((&account["firstName"], &account["lastName"]), (&json!("No"), &json!("1_000")));
-        let mut values: Vec<&str> = account["attributes"]["on: off"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
+        let mut values: Vec<&str> =
+            account["attributes"]["on: off"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
         values.sort_unstable();
         assert_eq!(values, ["--- #x", "0x1F"]);
         world.keycloak.login("yaml.one", " yes: '\"&é🦀\\n ").await.expect("byte for byte");

@@ -103,6 +103,9 @@ fn finalizers_of_others_stay() {
         })
         .await;
         assert_eq!(world.keycloak.user("shared").await, None);
-        users.patch("shared", &PatchParams::default(), &Patch::Merge(json!({ "metadata": { "finalizers": null } }))).await.unwrap();
+        users
+            .patch("shared", &PatchParams::default(), &Patch::Merge(json!({ "metadata": { "finalizers": null } })))
+            .await
+            .unwrap();
     });
 }

@@ -96,8 +96,10 @@ fn a_permanent_lock_is_reported_and_stays_even_where_reenable_is_always() {
         world.connect(json!({ "sync": { "sweepInterval": "1h", "reenable": "Always" } })).await;
         world.secret("kcuser-locked", &[("password", "right-password")]).await;
         let _operator = world.operator().await;
-        let spec = |first: &str| json!({ "username": "locked", "enabled": true, "firstName": first,
-            "credentials": crate::support::password_from("kcuser-locked") });
+        let spec = |first: &str| {
+            json!({ "username": "locked", "enabled": true, "firstName": first,
+            "credentials": crate::support::password_from("kcuser-locked") })
+        };
         world.user("locked", spec("A")).await;
         world.until("locked", "Synced").await;
         lock(&world, "locked").await;
@@ -118,8 +120,10 @@ fn a_change_of_another_field_does_not_lift_a_temporary_lock() {
         world.connect(json!({})).await;
         world.secret("kcuser-temp", &[("password", "right-password")]).await;
         let _operator = world.operator().await;
-        let spec = |first: &str| json!({ "username": "temp", "enabled": true, "firstName": first,
-            "attributes": [{ "name": "a", "values": [first] }], "credentials": crate::support::password_from("kcuser-temp") });
+        let spec = |first: &str| {
+            json!({ "username": "temp", "enabled": true, "firstName": first,
+            "attributes": [{ "name": "a", "values": [first] }], "credentials": crate::support::password_from("kcuser-temp") })
+        };
         world.user("temp", spec("A")).await;
         world.until("temp", "Synced").await;
         lock(&world, "temp").await;

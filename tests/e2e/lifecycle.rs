@@ -27,8 +27,12 @@ fn an_account_is_created_updated_and_removed() {
         assert_eq!(account["lastName"], "Doe");
         assert_eq!(account["email"], "john.doe@example.com");
         assert_eq!((&account["emailVerified"], &account["enabled"]), (&json!(true), &json!(true)));
-        let mut values: Vec<&str> =
-            account["attributes"]["Employment Relationship"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
+        let mut values: Vec<&str> = account["attributes"]["Employment Relationship"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|v| v.as_str())
+            .collect();
         values.sort_unstable();
         assert_eq!(values, ["Software Developer", "Sub-Team Lead"]);
         world.keycloak.login("johndoe", "password123").await.expect("the password of the Secret");

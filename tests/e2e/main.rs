@@ -5,14 +5,26 @@
 //! periodic check is set to an hour, so that only what the test did can have caused what it sees.
 
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
-#![allow(clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::pedantic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
 
+mod admission;
+mod beds;
+mod connections;
 mod conversion;
 mod deletion;
 mod enabled;
 mod lifecycle;
+mod outages;
 mod ownership;
 mod passwords;
+mod process;
 mod refusals;
 mod steady;
 mod support;

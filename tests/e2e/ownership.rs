@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{World, condition, e2e};
+use crate::support::{World, condition, e2e, e2e_with};
 
 fn attributes(pairs: &[(&str, &[&str])]) -> Value {
     pairs.iter().map(|(name, values)| json!({ "name": name, "values": values })).collect()
@@ -16,7 +16,9 @@ async fn account(world: &World, name: &str) -> Value {
 #[test]
 fn a_name_that_leaves_the_spec_leaves_the_account_and_nothing_else_does() {
     e2e("a_name_that_leaves_the_spec", async |world, _operator| {
-        world.user("own", json!({ "username": "own", "attributes": attributes(&[("a", &["1"]), ("b", &["2"])]) })).await;
+        world
+            .user("own", json!({ "username": "own", "attributes": attributes(&[("a", &["1"]), ("b", &["2"])]) }))
+            .await;
         let user = world.until("own", "Synced").await;
         assert_eq!(user.status.unwrap().owned.attributes, ["a", "b"]);
         world.keycloak.edit_user("own", json!({ "attributes": { "a": ["1"], "b": ["2"], "c": ["3"] } })).await;
@@ -47,10 +49,12 @@ fn a_changed_attribute_takes_neither_names_nor_address_away() {
     e2e("a_changed_attribute_takes_neither_names_nor_address_away", async |world, _operator| {
         world.user("whole", json!({ "username": "whole", "attributes": attributes(&[("a", &["1"])]) })).await;
         world.until("whole", "Synced").await;
-        let by_hand = json!({ "firstName": "By", "lastName": "Hand", "email": "by.hand@example.com", "emailVerified": true });
+        let by_hand =
+            json!({ "firstName": "By", "lastName": "Hand", "email": "by.hand@example.com", "emailVerified": true });
         world.keycloak.edit_user("whole", by_hand).await;
         world.user("whole", json!({ "username": "whole", "attributes": attributes(&[("a", &["2"])]) })).await;
-        let account = world.until_account("whole", "the new value", |user| user["attributes"]["a"] == json!(["2"])).await;
+        let account =
+            world.until_account("whole", "the new value", |user| user["attributes"]["a"] == json!(["2"])).await;
         assert_eq!(account["firstName"], "By");
         assert_eq!(account["lastName"], "Hand");
         assert_eq!(account["email"], "by.hand@example.com");
@@ -65,7 +69,8 @@ fn an_empty_name_is_cleared_and_an_absent_one_is_left() {
             "attributes": attributes(&[("a", &["1"])]) });
         world.user("names", full).await;
         world.until("names", "Synced").await;
-        let less = json!({ "username": "names", "firstName": "", "email": "", "attributes": attributes(&[("a", &["1"])]) });
+        let less =
+            json!({ "username": "names", "firstName": "", "email": "", "attributes": attributes(&[("a", &["1"])]) });
         world.user("names", less).await;
         world.until("names", "Synced").await;
         let account = account(&world, "names").await;
@@ -78,7 +83,9 @@ fn an_empty_name_is_cleared_and_an_absent_one_is_left() {
 #[test]
 fn names_and_attributes_change_in_one_request() {
     e2e("names_and_attributes_change_in_one_request", async |world, _operator| {
-        world.user("once", json!({ "username": "once", "firstName": "A", "attributes": attributes(&[("a", &["1"])]) })).await;
+        world
+            .user("once", json!({ "username": "once", "firstName": "A", "attributes": attributes(&[("a", &["1"])]) }))
+            .await;
         world.until("once", "Synced").await;
         world.user("once", json!({ "username": "once", "firstName": "", "attributes": attributes(&[("a", &["2"]), ("b", &["3"])]) })).await;
         world.until("once", "Synced").await;
@@ -93,7 +100,12 @@ fn names_and_attributes_change_in_one_request() {
 fn an_attribute_that_the_profile_drops_is_named_before_it_is_sent() {
     e2e("an_attribute_that_the_profile_drops_is_named", async |world, _operator| {
         world.keycloak.set_unmanaged_attributes("DISABLED").await;
-        world.user("drop", json!({ "username": "drop", "firstName": "F", "attributes": attributes(&[("unknown", &["1"])]) })).await;
+        world
+            .user(
+                "drop",
+                json!({ "username": "drop", "firstName": "F", "attributes": attributes(&[("unknown", &["1"])]) }),
+            )
+            .await;
         let user = world.until("drop", "AttributesNotAccepted").await;
         let accepted = condition(&user, "AttributesAccepted").unwrap();
         assert_eq!(accepted.status, "False");
@@ -133,7 +145,9 @@ fn declared_attributes_follow_the_permissions_of_the_profile() {
         let (_, mut profile) =
             world.keycloak.request(Method::GET, &format!("/{}/users/profile", world.keycloak.realm), None).await;
         let declared = profile["attributes"].as_array_mut().unwrap();
-        declared.push(json!({ "name": "open", "permissions": { "view": ["admin"], "edit": ["admin"] }, "multivalued": true }));
+        declared.push(
+            json!({ "name": "open", "permissions": { "view": ["admin"], "edit": ["admin"] }, "multivalued": true }),
+        );
         declared.push(json!({ "name": "closed", "permissions": { "view": ["admin", "user"], "edit": [] } }));
         declared.push(json!({ "name": "bare" }));
         world.keycloak.change(Method::PUT, "/users/profile", profile).await;
@@ -144,5 +158,61 @@ fn declared_attributes_follow_the_permissions_of_the_profile() {
         assert!(message.contains("closed") && message.contains("bare") && !message.contains("open"), "{message}");
         let account = account(&world, "perm").await;
         assert_eq!(account["attributes"], json!({ "open": ["1", "2"] }));
+    });
+}
+
+#[test]
+fn a_change_that_keycloak_does_not_keep_is_told_and_not_made_for_ever() {
+    let realm = json!({ "registrationEmailAsUsername": true });
+    e2e_with("a_change_that_keycloak_does_not_keep", realm, async |world| {
+        world.connect(json!({})).await;
+        let _operator = world.operator().await;
+        world.user("mail", json!({ "username": "someone", "email": "someone@example.com" })).await;
+        world.until("mail", "Synced").await;
+        world.reconcile_now("mail").await;
+        let user = world.until("mail", "NotKept").await;
+        assert!(condition(&user, "Ready").unwrap().message.contains("update username"), "{:?}", user.status);
+        assert_eq!(world.keycloak.users().await.len(), 1);
+        let writes = world.keycloak.writes_of_operator().await;
+        assert_eq!(writes.len(), 2, "the POST, and one PUT in the pass that was asked for: {writes:?}");
+        world.delete_and_wait("mail").await;
+        assert_eq!(world.keycloak.users().await, Vec::<Value>::new());
+    });
+}
+
+#[test]
+fn what_was_noted_before_a_crash_is_taken_away_if_the_spec_no_longer_names_it() {
+    e2e("what_was_noted_before_a_crash", async |world, operator| {
+        world.user("noted", json!({ "username": "noted", "attributes": attributes(&[("a", &["1"])]) })).await;
+        world.until("noted", "Synced").await;
+        operator.stop().await;
+        // As if the process had died after the request that set b, and the spec had changed back since.
+        world.keycloak.edit_user("noted", json!({ "attributes": { "a": ["1"], "b": ["2"], "c": ["3"] } })).await;
+        let api: kube::Api<keycloak_user_operator::api::KeycloakUser> = world.api();
+        let status = kube::api::Patch::Merge(json!({ "status": { "owned": { "attributes": ["a", "b"] } } }));
+        api.patch_status("noted", &kube::api::PatchParams::default(), &status).await.unwrap();
+        let _operator = world.operator().await;
+        let account = world.until_account("noted", "without b", |user| user["attributes"].get("b").is_none()).await;
+        assert_eq!(account["attributes"], json!({ "a": ["1"], "c": ["3"] }));
+        let user = world.until("noted", "Synced").await;
+        assert_eq!(user.status.unwrap().owned.attributes, ["a"]);
+    });
+}
+
+#[test]
+fn an_attribute_is_noted_as_ours_before_it_is_sent() {
+    e2e("an_attribute_is_noted_as_ours_before_it_is_sent", async |world, _operator| {
+        world.user("early", json!({ "username": "early" })).await;
+        world.until("early", "Synced").await;
+        // Too many values for the profile: the request is refused, but the note was made before.
+        let (_, mut profile) =
+            world.keycloak.request(Method::GET, &format!("/{}/users/profile", world.keycloak.realm), None).await;
+        let single = json!({ "name": "single", "permissions": { "view": ["admin"], "edit": ["admin"] } });
+        profile["attributes"].as_array_mut().unwrap().push(single);
+        world.keycloak.change(Method::PUT, "/users/profile", profile).await;
+        world.user("early", json!({ "username": "early", "attributes": attributes(&[("single", &["1", "2"])]) })).await;
+        let user = world.until("early", "ValueRejected").await;
+        assert!(condition(&user, "Ready").unwrap().message.contains("single"), "{:?}", user.status);
+        assert_eq!(user.status.unwrap().owned.attributes, ["single"]);
     });
 }

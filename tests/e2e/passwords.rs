@@ -24,7 +24,9 @@ async fn until_login(world: &World, name: &str, password: &str) {
 /// Replaces parts of a status, as a crash in the middle of a pass would have left them.
 async fn set_status(world: &World, name: &str, status: Value) {
     let api: Api<KeycloakUser> = world.api();
-    api.patch_status(name, &PatchParams::default(), &Patch::Merge(json!({ "status": status }))).await.expect("the status");
+    api.patch_status(name, &PatchParams::default(), &Patch::Merge(json!({ "status": status })))
+        .await
+        .expect("the status");
 }
 
 #[test]
@@ -42,7 +44,8 @@ fn a_changed_secret_sets_the_password_and_nothing_else_does() {
         assert_ne!(world.keycloak.password_created_date("pat").await, date);
         let date = world.keycloak.password_created_date("pat").await;
 
-        let version = |user: &KeycloakUser| user.status.as_ref().unwrap().credentials[0].secret_resource_version.clone();
+        let version =
+            |user: &KeycloakUser| user.status.as_ref().unwrap().credentials[0].secret_resource_version.clone();
         let before = version(&world.until("pat", "Synced").await);
         world.change_secret("kcuser-pat", &[("other", "2")]).await;
         eventually("the new version is noted", async || {
@@ -136,7 +139,11 @@ fn without_a_record_a_password_that_is_there_is_assumed_to_be_current() {
         assert_eq!((synced.status.as_str(), synced.reason.as_str()), ("Unknown", "AssumedCurrent"));
         assert_eq!(resets(&world).await, 0);
         let again = world.reconcile_now("lost").await;
-        assert_eq!(condition(&again, "CredentialsSynced").unwrap().reason, "AssumedCurrent", "until the Secret changes");
+        assert_eq!(
+            condition(&again, "CredentialsSynced").unwrap().reason,
+            "AssumedCurrent",
+            "until the Secret changes"
+        );
         world.change_secret("kcuser-lost", &[("password", "known-again-now")]).await;
         until_login(&world, "lost", "known-again-now").await;
         let user = world.until("lost", "Synced").await;
@@ -161,11 +168,17 @@ fn a_reset_that_was_begun_before_a_crash_is_finished_once() {
         operator.stop().await;
 
         // As if the process had died between the announcement and the request.
-        let pending = |date: i64| json!({ "credentials": [{ "type": "password", "secretUid": "u", "secretKey": "password",
-            "secretResourceVersion": "1", "keyId": world_key(&world), "pending": { "digest": "d", "createdDate": date } }] });
+        let pending = |date: i64| {
+            json!({ "credentials": [{ "type": "password", "secretUid": "u", "secretKey": "password",
+            "secretResourceVersion": "1", "keyId": world_key(&world), "pending": { "digest": "d", "createdDate": date } }] })
+        };
         set_status(&world, "crash", pending(date)).await;
         let operator = world.operator().await;
-        eventually("the reset", async || match resets(&world).await { 1 => Ok(()), other => Err(other) }).await;
+        eventually("the reset", async || match resets(&world).await {
+            1 => Ok(()),
+            other => Err(other),
+        })
+        .await;
         world.until("crash", "Synced").await;
         operator.stop().await;
 
@@ -178,7 +191,11 @@ fn a_reset_that_was_begun_before_a_crash_is_finished_once() {
         eventually("the record is whole", async || {
             let user = world.get_user("crash").await;
             let record = user.status.clone().unwrap().credentials.remove(0);
-            if record.pending.is_none() && record.digest.as_deref() == Some(&digest) { Ok(()) } else { Err(user.status) }
+            if record.pending.is_none() && record.digest.as_deref() == Some(&digest) {
+                Ok(())
+            } else {
+                Err(user.status)
+            }
         })
         .await;
         assert_eq!(resets(&world).await, 1, "it had arrived: it is not sent again");
@@ -206,7 +223,10 @@ async fn digest_of(world: &World, _name: &str) -> String {
 async fn operator_key(world: &World) -> k8s_openapi::api::core::v1::Secret {
     let secrets: Api<k8s_openapi::api::core::v1::Secret> = world.api();
     let all = secrets.list(&Default::default()).await.unwrap();
-    all.items.into_iter().find(|secret| secret.data.as_ref().is_some_and(|data| data.contains_key("id"))).expect("the key")
+    all.items
+        .into_iter()
+        .find(|secret| secret.data.as_ref().is_some_and(|data| data.contains_key("id")))
+        .expect("the key")
 }
 
 #[test]

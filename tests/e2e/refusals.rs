@@ -1,7 +1,7 @@
 //! Bad input: a clear condition, an event, recovery without touching the operator, nothing lost.
 
-use keycloak_user_operator::api::{KeycloakConnection, KeycloakUser};
 use k8s_openapi::api::core::v1::Secret;
+use keycloak_user_operator::api::{KeycloakConnection, KeycloakUser};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
@@ -52,7 +52,8 @@ fn an_absent_key_and_an_empty_value_hold_the_creation_back() {
 fn a_secret_that_vanishes_does_not_keep_the_profile_from_being_applied() {
     e2e("a_secret_that_vanishes", async |world, _operator| {
         world.secret("kcuser-v", &[("password", "some-password")]).await;
-        let spec = |first: &str| json!({ "username": "vanish", "firstName": first, "credentials": password_from("kcuser-v") });
+        let spec =
+            |first: &str| json!({ "username": "vanish", "firstName": first, "credentials": password_from("kcuser-v") });
         world.user("v", spec("A")).await;
         world.until("v", "Synced").await;
         let secrets: Api<Secret> = world.api();
@@ -122,22 +123,29 @@ fn an_absent_realm_is_named() {
 
 #[test]
 fn a_missing_right_in_keycloak_is_named() {
-    e2e_with("a_missing_right_in_keycloak", json!({ "users": [{
+    e2e_with(
+        "a_missing_right_in_keycloak",
+        json!({ "users": [{
         "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
-        "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": ["view-users"] } }] }), async |world| {
-        world.connect(json!({})).await;
-        let _operator = world.operator().await;
-        world.user("f", json!({ "username": "forbidden" })).await;
-        refused(&world, "f", "Forbidden", &["manage-users"], "Stalled").await;
-    });
+        "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": ["view-users"] } }] }),
+        async |world| {
+            world.connect(json!({})).await;
+            let _operator = world.operator().await;
+            world.user("f", json!({ "username": "forbidden" })).await;
+            refused(&world, "f", "Forbidden", &["manage-users"], "Stalled").await;
+        },
+    );
 }
 
 #[test]
 fn a_foreign_account_of_that_name_is_left_alone() {
     e2e("a_foreign_account_of_that_name", async |world, _operator| {
-        let foreign = world.keycloak.create_user(json!({ "username": "taken", "firstName": "Theirs", "enabled": true })).await;
+        let foreign =
+            world.keycloak.create_user(json!({ "username": "taken", "firstName": "Theirs", "enabled": true })).await;
         world.secret("kcuser-t", &[("password", "not-for-them")]).await;
-        world.user("t", json!({ "username": "Taken", "firstName": "Mine", "credentials": password_from("kcuser-t") })).await;
+        world
+            .user("t", json!({ "username": "Taken", "firstName": "Mine", "credentials": password_from("kcuser-t") }))
+            .await;
         refused(&world, "t", "ForeignAccount", &["Taken", "not created by this resource"], "Stalled").await;
         assert_eq!(world.keycloak.user("taken").await.unwrap(), foreign);
         assert_eq!(world.keycloak.writes_of_operator().await, Vec::<String>::new());
@@ -168,7 +176,10 @@ fn a_status_written_by_hand_gains_no_account() {
 #[test]
 fn a_taken_address_is_named() {
     e2e("a_taken_address_is_named", async |world, _operator| {
-        world.keycloak.create_user(json!({ "username": "first", "email": "shared@example.com", "enabled": true })).await;
+        world
+            .keycloak
+            .create_user(json!({ "username": "first", "email": "shared@example.com", "enabled": true }))
+            .await;
         world.user("e", json!({ "username": "second", "email": "Shared@example.com" })).await;
         refused(&world, "e", "EmailTaken", &["e-mail address"], "Stalled").await;
         world.user("e", json!({ "username": "second", "email": "own@example.com" })).await;

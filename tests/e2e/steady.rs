@@ -24,16 +24,19 @@ fn an_unchanged_account_costs_one_read_per_check_and_no_write() {
         let writes = world.keycloak.writes_of_operator().await;
 
         let (reads, passes) = (operator.metric(READS), unchanged(&operator));
-        eventually("five more checks", async || if unchanged(&operator) >= passes + 5.0 { Ok(()) } else { Err(()) }).await;
-        operator.stop_and(|operator| {
-            let (checks, read) = (unchanged(operator) - passes, operator.metric(READS) - reads);
-            assert_eq!(read, checks, "one read per check");
-            for other in ["find_users", "get_credentials", "update_user", "reset_password"] {
-                let asked = operator.metric(&format!(r#"keycloak_requests_total{{operation="{other}",status="2xx"}}"#));
-                assert_eq!(asked, 0.0, "{other}");
-            }
-        })
-        .await;
+        eventually("five more checks", async || if unchanged(&operator) >= passes + 5.0 { Ok(()) } else { Err(()) })
+            .await;
+        operator
+            .stop_and(|operator| {
+                let (checks, read) = (unchanged(operator) - passes, operator.metric(READS) - reads);
+                assert_eq!(read, checks, "one read per check");
+                for other in ["find_users", "get_credentials", "update_user", "reset_password"] {
+                    let asked =
+                        operator.metric(&format!(r#"keycloak_requests_total{{operation="{other}",status="2xx"}}"#));
+                    assert_eq!(asked, 0.0, "{other}");
+                }
+            })
+            .await;
         assert_eq!(world.get_user("jane").await.resource_version(), version, "no write to the API server");
         assert_eq!(world.keycloak.writes_of_operator().await, writes, "no write to Keycloak");
         assert_eq!(writes.len(), 1, "one POST made the account: {writes:?}");
@@ -49,7 +52,12 @@ fn a_new_account_costs_two_writes_to_the_api_server() {
     e2e("a_new_account_costs_two_writes_to_the_api_server", async |world, _operator| {
         world.user("two", json!({ "username": "two-writes" })).await;
         let user = world.until("two", "Synced").await;
-        let managers: Vec<(&str, &str)> = user.metadata.managed_fields.as_ref().unwrap().iter()
+        let managers: Vec<(&str, &str)> = user
+            .metadata
+            .managed_fields
+            .as_ref()
+            .unwrap()
+            .iter()
             .filter(|entry| entry.manager.as_deref() != Some("test"))
             .map(|entry| (entry.operation.as_deref().unwrap(), entry.subresource.as_deref().unwrap_or("main")))
             .collect();
@@ -73,10 +81,15 @@ fn an_edit_by_hand_is_put_right_and_told() {
         let attributes = json!([{ "name": "team", "values": ["blue"] }]);
         world.user("edited", json!({ "username": "edited", "lastName": "Doe", "attributes": attributes })).await;
         world.until("edited", "Synced").await;
-        world.keycloak.edit_user("edited", json!({ "lastName": "Roe", "attributes": { "team": ["crimson"], "other": ["x"] } })).await;
-        let account = world.until_account("edited", "the declared values", |account| {
-            account["lastName"] == "Doe" && account["attributes"]["team"] == json!(["blue"])
-        }).await;
+        world
+            .keycloak
+            .edit_user("edited", json!({ "lastName": "Roe", "attributes": { "team": ["crimson"], "other": ["x"] } }))
+            .await;
+        let account = world
+            .until_account("edited", "the declared values", |account| {
+                account["lastName"] == "Doe" && account["attributes"]["team"] == json!(["blue"])
+            })
+            .await;
         assert_eq!(account["attributes"]["other"], json!(["x"]), "what somebody else added stays");
         let note = world.until_event("edited", "DriftCorrected").await;
         assert!(note.contains("lastName") && note.contains("attributes[team]"), "{note}");
@@ -165,10 +178,12 @@ fn resources_that_were_there_before_the_operator_are_brought_in_line() {
         for index in 0..20 {
             world.user(&format!("early-{index}"), json!({ "username": format!("early-{index}") })).await;
         }
-        let _operator = world.operator().await;
+        let operator = world.operator().await;
         for index in 0..20 {
             world.until(&format!("early-{index}"), "Synced").await;
         }
+        let tokens = operator.metric(r#"keycloak_requests_total{operation="get_token",status="2xx"}"#);
+        assert_eq!(tokens, 1.0, "one token for all of them");
         assert_eq!(world.keycloak.users().await.len(), 20);
     });
 }

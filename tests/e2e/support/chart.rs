@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config, ResourceExt};
+use kube::{Api, Client, Config};
 use serde_json::json;
 
 use super::bed;
@@ -64,11 +64,20 @@ impl Chart {
 
 fn apply_rendered(namespace: &str) {
     let mut helm = bed().helm();
-    helm.args(["template", namespace]).arg(Chart::directory()).args(["--namespace", namespace, "--set", "crds.install=false"]);
+    helm.args(["template", namespace]).arg(Chart::directory()).args([
+        "--namespace",
+        namespace,
+        "--set",
+        "crds.install=false",
+    ]);
     let rendered = helm.output().expect("helm can be run");
     assert!(rendered.status.success(), "helm template: {}", String::from_utf8_lossy(&rendered.stderr));
     let mut kubectl = bed().kubectl();
-    kubectl.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    kubectl
+        .args(["apply", "--server-side", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = kubectl.spawn().expect("kubectl can be run");
     child.stdin.take().unwrap().write_all(&rendered.stdout).expect("kubectl reads");
     let output = child.wait_with_output().expect("kubectl ends");

@@ -27,7 +27,8 @@ impl Admin {
     }
 
     async fn token(&self) -> String {
-        let form = [("grant_type", "password"), ("client_id", "admin-cli"), ("username", "admin"), ("password", "admin")];
+        let form =
+            [("grant_type", "password"), ("client_id", "admin-cli"), ("username", "admin"), ("password", "admin")];
         let url = format!("{}/realms/master/protocol/openid-connect/token", self.url);
         let response = self.http.post(url).form(&form).send().await.expect("Keycloak answers");
         let body: Value = response.json().await.expect("a token is JSON");

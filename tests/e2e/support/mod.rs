@@ -4,6 +4,7 @@ mod bed;
 mod chart;
 mod keycloak;
 mod operator;
+mod second_keycloak;
 mod wait;
 mod world;
 
@@ -11,7 +12,8 @@ pub use bed::{Bed, bed};
 pub use chart::Chart;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
 pub use operator::{ChildOperator, Operator, free_port};
-pub use wait::{DEADLINE, eventually, eventually_within};
+pub use second_keycloak::SecondKeycloak;
+pub use wait::{eventually, eventually_within};
 pub use world::{World, condition, e2e, e2e_with, ready_reason};
 
 use serde_json::{Value, json};

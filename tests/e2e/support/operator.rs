@@ -33,8 +33,7 @@ impl Operator {
     /// Starts it with the rights of the chart, and waits until its caches are filled.
     pub async fn start(chart: &Chart, namespace: &str) -> Self {
         let (metrics, mut registry) = (Metrics::default(), Registry::default());
-        metrics.controller.register(&mut registry);
-        metrics.keycloak.register(&mut registry);
+        metrics.register(&mut registry);
         let settings = settings(namespace, chart.argument("--credential-key-secret"));
         let shutdown = CancellationToken::new();
         let (sender, ready) = oneshot::channel();
@@ -131,7 +130,8 @@ impl ChildOperator {
         let started = std::time::Instant::now();
         let id = self.child.id().to_string();
         assert!(Command::new("kill").arg(&id).status().expect("kill").success());
-        let status = eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await;
+        let status =
+            eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await;
         (started.elapsed(), status)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Long enough for a busy machine; a test that works takes a fraction of it.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Polls until `probe` gives `Ok`; its last `Err` says what was seen instead.

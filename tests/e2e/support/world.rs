@@ -42,7 +42,11 @@ pub fn e2e_with<F: Future<Output = ()>>(name: &str, realm: Value, test: impl FnO
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let outcome = runtime.block_on(async {
         let world = World::create(name, realm).await;
-        let remains = World { namespace: world.namespace.clone(), client: world.client.clone(), keycloak: Admin::of_bed(&world.keycloak.realm) };
+        let remains = World {
+            namespace: world.namespace.clone(),
+            client: world.client.clone(),
+            keycloak: Admin::of_bed(&world.keycloak.realm),
+        };
         let outcome = AssertUnwindSafe(test(world)).catch_unwind().await;
         if outcome.is_err() {
             remains.explain().await;
@@ -124,7 +128,9 @@ impl World {
         for (key, value) in overrides.as_object().into_iter().flatten() {
             spec[key] = value.clone();
         }
-        self.apply::<KeycloakConnection>("KeycloakConnection", name, json!({ "spec": spec })).await.expect("the connection");
+        self.apply::<KeycloakConnection>("KeycloakConnection", name, json!({ "spec": spec }))
+            .await
+            .expect("the connection");
     }
 
     /// Writes a Secret, whole.
@@ -220,9 +226,11 @@ impl World {
     }
 
     pub async fn until_gone(&self, name: &str) {
-        eventually(&format!("{name} is gone"), async || match self.api::<KeycloakUser>().get_opt(name).await.unwrap() {
-            None => Ok(()),
-            Some(user) => Err(user.status),
+        eventually(&format!("{name} is gone"), async || {
+            match self.api::<KeycloakUser>().get_opt(name).await.unwrap() {
+                None => Ok(()),
+                Some(user) => Err(user.status),
+            }
         })
         .await;
     }
@@ -231,9 +239,10 @@ impl World {
     pub async fn until_event(&self, regarding: &str, reason: &str) -> String {
         eventually(&format!("an event {reason} about {regarding}"), async || {
             let events = self.api::<Event>().list(&ListParams::default()).await.expect("events");
-            let about = |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(regarding);
+            let about =
+                |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(regarding);
             let found = events.items.iter().filter(about).find(|event| event.reason.as_deref() == Some(reason));
-            found.map(|event| event.note.clone().unwrap_or_default()).ok_or_else(|| events.items.len())
+            found.map(|event| event.note.clone().unwrap_or_default()).ok_or(events.items.len())
         })
         .await
     }
