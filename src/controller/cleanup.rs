@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use super::context::{Context, key_of};
 use super::error::{ActError, Error, ObserveError};
 use super::observe::Account;
-use super::reconcile::Outcome;
+use super::outcome::Outcome;
 use super::status::Draft;
 use super::{dereference, finalizer, observe};
 use crate::api::{KeycloakUser, RELEASE, Reason, desired_user};

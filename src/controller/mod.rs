@@ -14,6 +14,7 @@ mod error;
 mod finalizer;
 mod metrics;
 mod observe;
+mod outcome;
 mod password;
 mod reconcile;
 mod references;

@@ -1,7 +1,6 @@
 //! One pass over one user: a script of phases.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -10,6 +9,7 @@ use super::context::{Context, key_of};
 use super::dereference::{Connection, Password};
 use super::error::{ActError, DereferenceError, Error, ObserveError};
 use super::observe::{Account, mark_of};
+use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
 use crate::api::{KeycloakUser, REENABLE, Reason, desired_user};
@@ -18,23 +18,8 @@ use crate::domain::{
     differs_in_attributes,
 };
 
-/// What a pass came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The account is as declared; nothing was written.
-    Unchanged(Recheck),
-    /// The account is as declared, after changes.
-    Applied(Recheck),
-    /// Everything was done that may be done, and something is not as declared.
-    Blocked(Recheck, Reason, String),
-    /// No request was made.
-    Suspended,
-    /// The resource may go.
-    Deleted(Option<Reason>),
-}
-
-/// When to look again.
-pub(super) type Recheck = Duration;
+/// Most names of attributes in one message.
+const SHOWN_NAMES: usize = 10;
 
 /// Brings one account in line with its resource, and reports what came of it.
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
@@ -273,6 +258,24 @@ fn describe(notice: &Notice) -> (Reason, String) {
     }
 }
 
+/// The first names of a list, so that a status stays small whatever somebody declares.
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+    let shown: Vec<String> =
+        names.iter().take(SHOWN_NAMES).map(|name| name.escape_debug().take(64).collect()).collect();
+    match names.len().saturating_sub(SHOWN_NAMES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_names_is_cut() {
+        let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
+        assert_eq!(list(&names[..2]), "n0, n1");
+        assert_eq!(list(&names), "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 and 2 more");
+    }
 }

@@ -11,7 +11,7 @@ use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference::{DEFAULT_SWEEP_INTERVAL, sweep_interval};
 use super::error::{Class, Error};
-use super::reconcile::Outcome;
+use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
 
@@ -103,8 +103,8 @@ async fn write_status(
     ready: Verdict,
 ) -> Result<(), Error> {
     let progress = progress(result, &ready);
-    let conditions = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
-    let status = draft.finish(user, conditions);
+    let conditions: Vec<_> = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
+    let status = draft.finish(user, &conditions);
     match draft.write(context, user, status).await.map_err(Error::from) {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(user = %key(user), error = %failure, "the status cannot be written");

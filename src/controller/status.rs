@@ -15,6 +15,9 @@ use crate::api::{
 };
 use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
 
+/// Longest message of a condition; an error of the API server can be of any length.
+const MESSAGE_CHARACTERS: usize = 2048;
+
 /// A condition before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
@@ -104,9 +107,9 @@ impl Draft {
     }
 
     /// The status as it shall be, with these conditions beside those of the parts.
-    pub(super) fn finish(&self, user: &KeycloakUser, conditions: Vec<(ConditionType, Verdict)>) -> KeycloakUserStatus {
+    pub(super) fn finish(&self, user: &KeycloakUser, conditions: &[(ConditionType, Verdict)]) -> KeycloakUserStatus {
         let mut conditions: Vec<Condition> =
-            conditions.into_iter().map(|(type_, verdict)| self.condition(type_, verdict)).collect();
+            conditions.iter().map(|(type_, verdict)| self.condition(*type_, verdict)).collect();
         if !user.spec.credentials.is_empty() {
             conditions.extend(self.part(ConditionType::CredentialsSynced, self.credentials_synced.as_ref()));
         }
@@ -139,13 +142,13 @@ impl Draft {
     /// The condition of a part: as this pass found it, or, if the pass ended before, as it was.
     fn part(&self, type_: ConditionType, verdict: Option<&Verdict>) -> Option<Condition> {
         match verdict {
-            Some(verdict) => Some(self.condition(type_, verdict.clone())),
+            Some(verdict) => Some(self.condition(type_, verdict)),
             None => self.written.conditions.iter().find(|condition| condition.type_ == type_.as_str()).cloned(),
         }
     }
 
     /// Keeps the time of a condition whose status stays the same (Kubernetes API conventions).
-    fn condition(&self, type_: ConditionType, verdict: Verdict) -> Condition {
+    fn condition(&self, type_: ConditionType, verdict: &Verdict) -> Condition {
         let type_ = type_.as_str();
         let before = self.written.conditions.iter().find(|condition| condition.type_ == type_);
         let unchanged = before.filter(|condition| condition.status == verdict.status);
@@ -153,7 +156,7 @@ impl Draft {
             type_: type_.to_owned(),
             status: verdict.status.to_owned(),
             reason: verdict.reason.as_str().to_owned(),
-            message: verdict.message,
+            message: verdict.message.chars().take(MESSAGE_CHARACTERS).collect(),
             observed_generation: self.generation,
             last_transition_time: unchanged.map_or_else(|| Time(Timestamp::now()), |c| c.last_transition_time.clone()),
         }

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use super::diagnostic::{Diagnostic, Located, Reporter};
-use super::error::{ConvertError, UserError};
-use super::map::{self, Account, Notes};
+use super::diagnostic::{Diagnostic, Reporter};
+use super::error::{ConvertError, Notes, UserError};
+use super::map::{self, Account};
 use super::model::XmlUser;
 use super::name::{self, NameTable};
+use super::position::Located;
 use super::reader::{Entry, UserReader};
 use super::writer::Writer;
 

@@ -4,59 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::mem::Discriminant;
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
-
 use super::error::Warning;
+use super::position::{Located, Position};
+use super::quotation::write_escaped;
 
-/// Longest quotation from the input in a message, in characters.
-const MAX_QUOTATION: usize = 64;
 /// Most warnings of one kind that are shown for one file.
 const MAX_OF_A_KIND: u64 = 20;
-
-/// A place in a file. Both numbers start at 1; columns count characters of the decoded text, not bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The line; a line ends at a line feed, a carriage return, or both in this order.
-    pub line: u64,
-    /// The character within the line. A byte order mark is not counted.
-    pub column: u64,
-}
-
-impl Position {
-    /// The first character of a file.
-    pub(super) const START: Self = Self { line: 1, column: 1 };
-
-    /// Moves behind UTF-8 text whose lines end with line feeds.
-    pub(super) fn advance(&mut self, text: &[u8]) {
-        for byte in text {
-            if *byte == b'\n' {
-                self.line += 1;
-                self.column = 1;
-            } else if byte & 0xC0 != 0x80 {
-                self.column += 1;
-            }
-        }
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.line, self.column)
-    }
-}
-
-/// Something and the place where it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Located<T> {
-    pub(super) at: Position,
-    pub(super) value: T,
-}
-
-impl<T> Located<T> {
-    pub(super) fn new(at: Position, value: impl Into<T>) -> Self {
-        Self { at, value: value.into() }
-    }
-}
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,45 +61,6 @@ impl fmt::Display for Line<'_> {
         }
         write!(formatter, ": {}: {}", self.diagnostic.severity, self.diagnostic.message)
     }
-}
-
-/// A piece of the input in a message: in backquotes, cut when long, and without characters that a reader cannot see.
-pub(super) struct Quoted<'t>(pub(super) &'t str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shown, rest) = match self.0.char_indices().nth(MAX_QUOTATION) {
-            Some((end, _)) => (&self.0[..end], "…"),
-            None => (self.0, ""),
-        };
-        formatter.write_str("`")?;
-        write_escaped(formatter, shown)?;
-        write!(formatter, "{rest}`")
-    }
-}
-
-fn write_escaped(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    use fmt::Write;
-
-    text.chars().try_for_each(|character| match character {
-        invisible if is_invisible(invisible) => write!(formatter, "\\u{{{:x}}}", u32::from(invisible)),
-        visible => formatter.write_char(visible),
-    })
-}
-
-/// Controls, line breaks, and format characters, among them those that turn the direction of text.
-fn is_invisible(character: char) -> bool {
-    !character.is_ascii_graphic()
-        && character != ' '
-        && matches!(
-            character.general_category(),
-            GeneralCategory::Control
-                | GeneralCategory::Format
-                | GeneralCategory::LineSeparator
-                | GeneralCategory::ParagraphSeparator
-                | GeneralCategory::PrivateUse
-                | GeneralCategory::Unassigned
-        )
 }
 
 /// Takes each [`Diagnostic`] with the name of its file.
@@ -228,20 +142,6 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_count_characters_and_lines_start_at_one() {
-        let mut position = Position::START;
-        position.advance("a\nbü😀".as_bytes());
-        assert_eq!(position, Position { line: 2, column: 4 });
-    }
-
-    #[test]
-    fn quotations_are_cut_and_escaped() {
-        assert_eq!(Quoted("a\u{202e}b\u{1b}c\n").to_string(), "`a\\u{202e}b\\u{1b}c\\u{a}`");
-        assert_eq!(Quoted(&"ü".repeat(65)).to_string(), format!("`{}…`", "ü".repeat(64)));
-        assert_eq!(Quoted("山田 Ștefan").to_string(), "`山田 Ștefan`");
-    }
 
     #[test]
     fn a_line_names_the_file_the_place_and_the_severity() {

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use super::diagnostic::{Located, Position, Quoted};
+use super::position::{Located, Position};
+use super::quotation::Quoted;
 use crate::api::Violation;
 
 /// Stops the conversion altogether.
@@ -182,6 +183,9 @@ pub(super) enum UserError {
     #[error("an earlier user has the object name {} already, as has every spelling of one username in upper and lower case; remove or rename {}", Quoted(.name), Quoted(.username))]
     NameTaken { username: String, name: String },
 }
+
+/// What was remarkable about a user.
+pub(super) type Notes = Vec<Located<Warning>>;
 
 /// What was converted, but should be looked at.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use quick_xml::events::{BytesDecl, BytesPI, BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 use quick_xml::{Error, errors::IllFormedError};
 
-use super::diagnostic::{Located, Position};
 use super::error::{DocumentError, MarkupError, Warning};
 use super::grammar::{self, Attributes, Declaration};
+use super::position::{Located, Position};
 use super::source::Source;
 use super::tag::Tag;
 

@@ -3,11 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Options;
-use super::diagnostic::{Located, Position};
-use super::error::{UserError, Warning};
+use super::error::{Notes, UserError, Warning};
 use super::grammar;
 use super::model::{Text, XmlAttribute, XmlCredential, XmlUser};
 use super::name;
+use super::position::{Located, Position};
 use super::profile;
 use crate::api::{
     self, Attribute, ConnectionReference, Credential, CredentialType, KeycloakUserSpec, SecretKeyReference,
@@ -26,9 +26,6 @@ pub(super) struct Account {
     /// Present exactly if the spec refers to a Secret.
     pub(super) password: Option<SecretString>,
 }
-
-/// What was remarkable about a user.
-pub(super) type Notes = Vec<Located<Warning>>;
 
 type UserResult<T> = Result<T, Located<UserError>>;
 

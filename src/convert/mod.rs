@@ -26,15 +26,18 @@ mod lexer;
 mod map;
 mod model;
 mod name;
+mod position;
 mod profile;
+mod quotation;
 mod reader;
 mod source;
 mod tag;
 mod writer;
 
 pub use converter::{Converter, Options, Summary};
-pub use diagnostic::{Diagnostic, Position, Severity};
+pub use diagnostic::{Diagnostic, Severity};
 pub use error::ConvertError;
+pub use position::Position;
 
 #[cfg(test)]
 mod tests;

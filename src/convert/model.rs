@@ -3,7 +3,7 @@
 
 use secrecy::SecretString;
 
-use super::diagnostic::{Located, Position};
+use super::position::{Located, Position};
 
 /// The text of an element; absent if the document does not have the element.
 pub(super) type Text = Option<Located<String>>;

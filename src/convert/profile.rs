@@ -1,8 +1,7 @@
 //! What Keycloak's default user profile refuses. A realm may have another profile, so these are warnings.
 
-use super::diagnostic::Located;
-use super::error::Warning;
-use super::map::Notes;
+use super::error::{Notes, Warning};
+use super::position::Located;
 
 /// Shortest username of the default profile.
 const MIN_USERNAME: usize = 3;
@@ -42,7 +41,7 @@ fn is_refused_in_usernames(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnostic::Position;
+    use super::super::position::Position;
     use super::*;
 
     fn notes(username: &str) -> usize {

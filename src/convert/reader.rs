@@ -6,11 +6,12 @@ use std::mem;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::diagnostic::{Located, Position, Reporter};
+use super::diagnostic::Reporter;
 use super::error::{DocumentError, ShapeError, UserError, Warning};
 use super::grammar;
 use super::lexer::{Element, Lexer, Token};
 use super::model::{Text, XmlAttribute, XmlCredential, XmlUser};
+use super::position::{Located, Position};
 use super::tag::Tag;
 
 /// Longest value, in bytes: no Secret can hold more.

@@ -6,9 +6,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::diagnostic::{Located, Position};
 use super::error::{DecodeError, DocumentError};
 use super::grammar;
+use super::position::{Located, Position};
 
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;

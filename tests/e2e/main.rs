@@ -15,6 +15,7 @@
 )]
 
 mod admission;
+mod beds;
 mod chart;
 mod connections;
 mod conversion;

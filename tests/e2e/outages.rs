@@ -139,3 +139,28 @@ fn a_status_that_cannot_be_written_is_retried_and_makes_no_second_account() {
         assert_eq!(world.keycloak.writes_of_operator().await.len(), 1);
     });
 }
+
+#[test]
+fn a_password_is_announced_on_the_status_before_it_is_set() {
+    e2e_with("a_password_is_announced", json!({}), async |world| {
+        world.connect(json!({})).await;
+        world.secret("kcuser-loud", &[("password", "the-first-one")]).await;
+        let chart = world.chart().await;
+        let operator = ChildOperator::start(&chart, &world.namespace).await;
+        let spec = json!({ "username": "loud", "firstName": "L", "lastName": "L", "email": "loud@example.com",
+            "credentials": password_from("kcuser-loud") });
+        world.user("loud", spec).await;
+        world.until("loud", "Synced").await;
+        may_write_status(&world, false).await;
+        world.change_secret("kcuser-loud", &[("password", "the-second-one")]).await;
+        eventually("the pass fails", async || {
+            let log = operator.output();
+            if log.contains("KubernetesError") { Ok(()) } else { Err(log) }
+        })
+        .await;
+        world.keycloak.login("loud", "the-first-one").await.expect("without the announcement nothing is set");
+        may_write_status(&world, true).await;
+        eventually("the second password", async || world.keycloak.login("loud", "the-second-one").await).await;
+        assert_eq!(world.keycloak.writes_of_operator().await.len(), 2, "one POST and one reset");
+    });
+}
