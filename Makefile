@@ -1,10 +1,10 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed check crds clean
+.PHONY: help demo test bed check crds generate clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Show the operator at work on real servers; with KEEP=1 they stay up until Ctrl-C.
 	@KEEP='$(KEEP)' demo/run
@@ -20,6 +20,9 @@ bed: ## Start the test bed in the foreground; its last line tells another shell 
 
 crds: ## Generate the definitions in crds/ and in the chart anew.
 	@tests/run crds
+
+generate: ## The same, and docs/reference.md.
+	@tests/run generate
 
 clean: ## Remove what cargo built; the programs of the test bed stay in their cache.
 	@cargo clean
