@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::rbac::v1::Role;
-use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::support::{
@@ -58,29 +55,15 @@ fn keycloak_may_be_down_at_the_start_and_stop_in_the_middle() {
     });
 }
 
-/// Takes the right to write the status of users away, or gives it back.
-async fn may_write_status(world: &World, may: bool) {
-    let roles: Api<Role> = world.api();
-    for role in roles.list(&ListParams::default()).await.unwrap() {
-        let mut rules = role.rules.clone().unwrap_or_default();
-        let is_status = |resources: &Vec<String>| resources.iter().any(|resource| resource == "keycloakusers/status");
-        for rule in rules.iter_mut().filter(|rule| rule.resources.as_ref().is_some_and(is_status)) {
-            rule.verbs = vec![if may { "update" } else { "get" }.to_owned()];
-        }
-        let patch = Patch::Merge(json!({ "rules": rules }));
-        roles.patch(&role.name_any(), &PatchParams::default(), &patch).await.expect("the Role");
-    }
-}
-
 /// Lets a child make the account, and kills it before it can say so.
 async fn killed_between_post_and_status(world: &World) {
     let chart = world.chart().await;
-    may_write_status(world, false).await;
+    world.may_write_status(false).await;
     let operator = ChildOperator::start(&chart, &world.namespace).await;
     world.until_account("killed", "was made", |_| true).await;
     operator.kill();
     assert_eq!(world.get_user("killed").await.status.unwrap().user_id, None, "the status knows nothing");
-    may_write_status(world, true).await;
+    world.may_write_status(true).await;
 }
 
 #[test]
@@ -125,7 +108,7 @@ fn a_status_that_cannot_be_written_is_retried_and_makes_no_second_account() {
     e2e_with("a_status_that_cannot_be_written", json!({}), async |world| {
         world.connect(json!({})).await;
         let chart = world.chart().await;
-        may_write_status(&world, false).await;
+        world.may_write_status(false).await;
         let operator = ChildOperator::start(&chart, &world.namespace).await;
         world.user("mute", json!({ "username": "mute" })).await;
         world.until_account("mute", "was made", |_| true).await;
@@ -134,7 +117,7 @@ fn a_status_that_cannot_be_written_is_retried_and_makes_no_second_account() {
             if log.contains("the status cannot be written") { Ok(()) } else { Err(log) }
         })
         .await;
-        may_write_status(&world, true).await;
+        world.may_write_status(true).await;
         world.until("mute", "Synced").await;
         assert_eq!(world.keycloak.writes_of_operator().await.len(), 1);
     });
@@ -151,7 +134,7 @@ fn a_password_is_announced_on_the_status_before_it_is_set() {
             "credentials": password_from("kcuser-loud") });
         world.user("loud", spec).await;
         world.until("loud", "Synced").await;
-        may_write_status(&world, false).await;
+        world.may_write_status(false).await;
         world.change_secret("kcuser-loud", &[("password", "the-second-one")]).await;
         eventually("the pass fails", async || {
             let log = operator.output();
@@ -159,7 +142,7 @@ fn a_password_is_announced_on_the_status_before_it_is_set() {
         })
         .await;
         world.keycloak.login("loud", "the-first-one").await.expect("without the announcement nothing is set");
-        may_write_status(&world, true).await;
+        world.may_write_status(true).await;
         eventually("the second password", async || world.keycloak.login("loud", "the-second-one").await).await;
         assert_eq!(world.keycloak.writes_of_operator().await.len(), 2, "one POST and one reset");
     });

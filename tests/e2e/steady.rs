@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{World, e2e, e2e_with, eventually, password_from, ready_reason};
+use crate::support::{ChildOperator, World, e2e, e2e_with, eventually, password_from, ready_reason};
 
 const READS: &str = r#"keycloak_requests_total{operation="get_user",status="2xx"}"#;
 
@@ -45,6 +45,27 @@ fn an_unchanged_account_costs_one_read_per_check_and_no_write() {
 
 fn unchanged(operator: &crate::support::Operator) -> f64 {
     operator.metric(r#"keycloakuser_reconciles_total{outcome="unchanged"}"#)
+}
+
+#[test]
+fn an_unchanged_account_asks_the_api_server_for_no_write() {
+    e2e_with("an_unchanged_account_asks_for_no_write", json!({}), async |world| {
+        world.connect(json!({ "sync": { "sweepInterval": "1s" } })).await;
+        let operator = ChildOperator::start(&world.chart().await, &world.namespace).await;
+        world.user("still", json!({ "username": "still", "enabled": true })).await;
+        world.until("still", "Synced").await;
+        // A write that changes nothing leaves the resourceVersion as it is, so the right to write is taken away.
+        world.may_write_status(false).await;
+        let passes = async || {
+            let metrics = reqwest::get(operator.url("/metrics")).await.unwrap().text().await.unwrap();
+            let name = r#"keycloakuser_reconciles_total{outcome="unchanged"} "#;
+            metrics.lines().find_map(|line| line.strip_prefix(name)).map_or(0, |value| value.parse::<u32>().unwrap())
+        };
+        let before = passes().await;
+        eventually("three more checks", async || if passes().await >= before + 3 { Ok(()) } else { Err(()) }).await;
+        let log = operator.output();
+        assert!(!log.contains("cannot be written"), "{log}");
+    });
 }
 
 #[test]

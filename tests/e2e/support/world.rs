@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::rbac::v1::Role;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use keycloak_user_operator::api::{
@@ -111,6 +112,21 @@ impl World {
     /// The chart's objects, applied to this namespace.
     pub async fn chart(&self) -> Chart {
         Chart::apply(&self.client, &self.namespace).await
+    }
+
+    /// Takes the right to write the status of users away, or gives it back.
+    pub async fn may_write_status(&self, may: bool) {
+        let roles: Api<Role> = self.api();
+        for role in roles.list(&ListParams::default()).await.unwrap() {
+            let mut rules = role.rules.clone().unwrap_or_default();
+            let is_status =
+                |resources: &Vec<String>| resources.iter().any(|resource| resource == "keycloakusers/status");
+            for rule in rules.iter_mut().filter(|rule| rule.resources.as_ref().is_some_and(is_status)) {
+                rule.verbs = vec![if may { "update" } else { "get" }.to_owned()];
+            }
+            let patch = Patch::Merge(json!({ "rules": rules }));
+            roles.patch(&role.name_any(), &PatchParams::default(), &patch).await.expect("the Role");
+        }
     }
 
     /// Makes the connection `default` and its Secret; `spec` overrides fields of it. The periodic check is an hour away.
