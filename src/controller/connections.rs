@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference;
-use super::error::{Class, Error, ObserveError};
+use super::error::{Class, Error, ObserveError, sentence};
 use super::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
 use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
@@ -121,7 +121,7 @@ async fn publish(context: &Context, connection: &KeycloakConnection, error: &Err
         secondary: None,
     };
     if let Err(failure) = context.shared.recorder.publish(&event, &connection.object_ref(&())).await {
-        warn!(connection = %key(connection), error = %failure, "an event cannot be published");
+        warn!(connection = %key(connection), error = sentence(&failure), "an event cannot be published");
     }
 }
 

@@ -16,7 +16,7 @@ const KEY_BYTES: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialKeyError {
     /// The Secret cannot be read or made.
-    #[error("Secret {namespace}/{name} with the operator's key: {source}")]
+    #[error("Secret {namespace}/{name} with the operator's key: {}", super::error::sentence(.source))]
     Kubernetes {
         /// Namespace of the Secret.
         namespace: String,

@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     Act(#[from] ActError),
     /// Writing to the Kubernetes API.
-    #[error("the Kubernetes API: {0}")]
+    #[error("the Kubernetes API: {}", sentence(.0))]
     Kubernetes(#[source] Box<kube::Error>),
     /// The resource was changed since it was read; nothing is wrong, the pass is repeated with the newer one.
     #[error("the resource has changed meanwhile")]
@@ -101,7 +101,7 @@ pub enum DereferenceError {
         key: String,
     },
     /// Reading one of these failed.
-    #[error("the Kubernetes API: {0}")]
+    #[error("the Kubernetes API: {}", sentence(.0))]
     Kubernetes(#[source] Box<kube::Error>),
 }
 
@@ -141,6 +141,14 @@ pub enum ActError {
     /// A request failed.
     #[error(transparent)]
     Keycloak(#[from] KeycloakError),
+}
+
+/// What the API server says, without the structure that it says it in.
+pub(super) fn sentence(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// What helps against an error.

@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference::{DEFAULT_SWEEP_INTERVAL, sweep_interval};
-use super::error::{Class, Error};
+use super::error::{Class, Error, sentence};
 use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
@@ -154,7 +154,7 @@ async fn publish(context: &Context, user: &KeycloakUser, type_: EventType, reaso
         secondary: None,
     };
     if let Err(failure) = context.shared.recorder.publish(&event, &user.object_ref(&())).await {
-        warn!(user = %key(user), error = %failure, "an event cannot be published");
+        warn!(user = %key(user), error = sentence(&failure), "an event cannot be published");
     }
 }
 
