@@ -1,7 +1,7 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed check crds generate clean
+.PHONY: help demo test bed check generate clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,10 +18,7 @@ check: ## Check everything that needs no server: the loop of the day, before eac
 bed: ## Start the test bed in the foreground; its last line tells another shell how to use it.
 	@tests/bed/bed up
 
-crds: ## Generate the definitions in crds/ and in the chart anew.
-	@tests/run crds
-
-generate: ## The same, and docs/reference.md.
+generate: ## Write crds/, the chart's copies of them and docs/reference.md anew.
 	@tests/run generate
 
 clean: ## Remove what cargo built; the programs of the test bed stay in their cache.

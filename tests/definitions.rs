@@ -48,7 +48,7 @@ fn differing(left: &Files, right: &Files) -> Vec<String> {
 #[test]
 fn the_definitions_are_those_of_the_types() {
     let stale = differing(&files_in(&in_repository("crds")), &generated());
-    assert!(stale.is_empty(), "stale in crds/: {stale:?}; `make crds` mends it");
+    assert!(stale.is_empty(), "stale in crds/: {stale:?}; `make generate` mends it");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_definitions_of_the_chart_are_the_same() {
     let chart = in_repository("charts/keycloak-user-operator/files/crds");
     if chart.exists() {
         let stale = differing(&files_in(&chart), &files_in(&in_repository("crds")));
-        assert!(stale.is_empty(), "stale in {}: {stale:?}; `make crds` mends it", chart.display());
+        assert!(stale.is_empty(), "stale in {}: {stale:?}; `make generate` mends it", chart.display());
     }
 }
 
