@@ -22,17 +22,17 @@ mod report;
 mod status;
 mod watch;
 
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::channel::mpsc::unbounded;
+use futures::future::join;
+use futures::{Stream, StreamExt};
 use kube::Client;
 use kube::runtime::controller::{Config, Controller, Error as QueueError};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::store::WriterDropped;
-use kube::runtime::reflector::{Lookup, Store};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -48,6 +48,7 @@ use context::{Context, Shared};
 use references::References;
 use watch::Wake;
 
+use crate::api::{KeycloakConnection, KeycloakUser};
 use crate::keycloak::KeycloakMetrics;
 use crate::realm::RealmRegistry;
 
@@ -156,7 +157,7 @@ impl ReadyCount {
     }
 }
 
-/// The controllers of one scope: first its caches, then the passes, so that no pass misses what is merely not read yet.
+/// The controllers of one scope, until `shutdown`.
 async fn watch_scope(
     scope: Scope,
     shared: Arc<Shared>,
@@ -181,71 +182,89 @@ async fn watch_scope(
     let (connections, changed_connections) =
         watch::connections(scope.api(&shared.client), Arc::clone(&wake), forget, &shared.metrics);
     let (users, changed_users) = watch::users(scope.api(&shared.client), wake, &shared.metrics);
-    let context = Arc::new(Context {
-        shared,
-        users: users.clone(),
-        connections: connections.clone(),
-        secrets: secrets.clone(),
-        config_maps: config_maps.clone(),
-        backoff: backoff::Backoff::default(),
-    });
-    let known_users = users.clone();
-    let config = || Config::default().concurrency(concurrency);
-    let connections_controller = Controller::for_stream(changed_connections, connections.clone())
-        .reconcile_on(woken_connections)
-        .with_config(config())
+    let context =
+        Arc::new(Context { shared, users, connections, secrets, config_maps, backoff: backoff::Backoff::default() });
+    let connections = control_connections(changed_connections, woken_connections, &context, concurrency, &shutdown);
+    let users = control_users(changed_users, woken_users, &context, concurrency, &shutdown);
+    tokio::select! {
+        () = in_order(&scope, &context, &waiting, connections, users) => {}
+        Some(_) = caches.join_next() => {}
+        () = give_up(&shutdown) => {}
+    }
+}
+
+fn control_connections(
+    changed: impl Stream<Item = Result<KeycloakConnection, watcher::Error>> + Send + 'static,
+    woken: impl Stream<Item = ObjectRef<KeycloakConnection>> + Send + 'static,
+    context: &Arc<Context>,
+    concurrency: u16,
+    shutdown: &CancellationToken,
+) -> impl Future<Output = ()> {
+    Controller::for_stream(changed, context.connections.clone())
+        .reconcile_on(woken)
+        .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(
             connections::reconcile,
             |object, error, context| connections::after_error(&context, &object, error),
-            Arc::clone(&context),
+            Arc::clone(context),
         )
-        .for_each(drain);
-    let users_controller = Controller::for_stream(changed_users, users)
-        .reconcile_on(woken_users)
-        .with_config(config())
+        .for_each(drain)
+}
+
+fn control_users(
+    changed: impl Stream<Item = Result<KeycloakUser, watcher::Error>> + Send + 'static,
+    woken: impl Stream<Item = ObjectRef<KeycloakUser>> + Send + 'static,
+    context: &Arc<Context>,
+    concurrency: u16,
+    shutdown: &CancellationToken,
+) -> impl Future<Output = ()> {
+    Controller::for_stream(changed, context.users.clone())
+        .reconcile_on(woken)
+        .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(reconcile::reconcile, |object, error, context| report::after_error(&context, &object, error), context)
-        .for_each(drain);
-    let passes = async {
-        if filled(&secrets, &config_maps).await.is_err() {
-            return;
-        }
-        let users = async {
-            if connections.wait_until_ready().await.is_err() {
-                return;
-            }
-            let listed = async {
-                if known_users.wait_until_ready().await.is_ok() {
-                    info!(?scope, "the caches are filled");
-                    waiting.one_more();
-                }
-            };
-            futures::future::join(users_controller, listed).await;
-        };
-        futures::future::join(connections_controller, users).await;
+        .run(
+            reconcile::reconcile,
+            |object, error, context| report::after_error(&context, &object, error),
+            Arc::clone(context),
+        )
+        .for_each(drain)
+}
+
+/// Starts each controller when the caches that its passes look into are filled, so that no pass takes for absent what
+/// is merely not read yet.
+async fn in_order(
+    scope: &Scope,
+    context: &Context,
+    waiting: &ReadyCount,
+    connections: impl Future<Output = ()>,
+    users: impl Future<Output = ()>,
+) {
+    let referents = async {
+        context.secrets.wait_until_ready().await?;
+        context.config_maps.wait_until_ready().await
     };
-    tokio::select! {
-        () = passes => {}
-        Some(_) = caches.join_next() => {}
-        () = give_up(&shutdown) => {}
+    if referents.await.is_err() {
+        return;
     }
+    let listed = async {
+        if context.users.wait_until_ready().await.is_ok() {
+            info!(?scope, "the caches are filled");
+            waiting.one_more();
+        }
+    };
+    let users = async {
+        if context.connections.wait_until_ready().await.is_ok() {
+            join(users, listed).await;
+        }
+    };
+    join(connections, users).await;
 }
 
 /// Passes under way have so long to end after `shutdown`; a pod is killed after 30 s, and other work waits for the end.
 async fn give_up(shutdown: &CancellationToken) {
     shutdown.cancelled().await;
     tokio::time::sleep(SHUTDOWN_LIMIT).await;
-}
-
-/// Waits for the caches of what others refer to.
-async fn filled<A, B>(secrets: &Store<A>, config_maps: &Store<B>) -> Result<(), WriterDropped>
-where
-    A: Lookup<DynamicType: Clone + Eq + Hash> + Clone + 'static,
-    B: Lookup<DynamicType: Clone + Eq + Hash> + Clone + 'static,
-{
-    secrets.wait_until_ready().await?;
-    config_maps.wait_until_ready().await
 }
 
 /// Passes have reported themselves; what is left are objects that went while they were queued.
