@@ -164,9 +164,6 @@ pub enum Class {
     Terminal,
 }
 
-/// The watch delivers the newer resource within milliseconds.
-const OUTDATED_RETRY: Duration = Duration::from_millis(200);
-
 impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
         match error {
@@ -192,8 +189,7 @@ impl Error {
             Self::Act(ActError::UsernameNotGranted { .. }) => (Reason::UsernameNotGranted, Class::Terminal),
             Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
             Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
-            Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
-            Self::Outdated => (Reason::KubernetesError, Class::Transient(Some(OUTDATED_RETRY))),
+            Self::Kubernetes(_) | Self::Outdated => (Reason::KubernetesError, Class::Transient(None)),
             Self::TimedOut(_) => (Reason::TimedOut, Class::Transient(None)),
         }
     }

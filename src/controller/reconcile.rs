@@ -83,6 +83,7 @@ impl Pass<'_> {
             draft.drift.push("the account was missing".to_owned());
         }
         draft.owned = plan.owned.clone();
+        draft.reenable_answered = true;
         Ok(self.outcome(draft, &plan, None))
     }
 
@@ -134,6 +135,7 @@ impl Pass<'_> {
             }
         }
         draft.owned = plan.owned.clone();
+        draft.reenable_answered = true;
         let password = match password {
             Ok(password) => password,
             Err(error) => {

@@ -34,8 +34,12 @@ pub(super) async fn report(
     }
     let ready = ready(&result, user.metadata.deletion_timestamp.is_some());
     context.shared.metrics.set_state(&uid(user), ready.reason);
-    publish_events(context, user, draft, &ready).await;
-    write_status(context, user, draft, &result, ready).await?;
+    publish_drift(context, user, draft).await;
+    let news = ready.status == "False" && draft.was_ready().is_none_or(|before| before.reason != ready.reason.as_str());
+    write_status(context, user, draft, &result, &ready).await?;
+    if news {
+        publish(context, user, EventType::Warning, ready.reason, &ready.message).await;
+    }
     let outcome = result?;
     context.backoff.forget(&uid(user));
     Ok(next(&outcome))
@@ -100,10 +104,10 @@ async fn write_status(
     user: &KeycloakUser,
     draft: &mut Draft,
     result: &Result<Outcome, Error>,
-    ready: Verdict,
+    ready: &Verdict,
 ) -> Result<(), Error> {
-    let progress = progress(result, &ready);
-    let conditions: Vec<_> = [(ConditionType::Ready, ready)].into_iter().chain(progress).collect();
+    let progress = progress(result, ready);
+    let conditions: Vec<_> = [(ConditionType::Ready, ready.clone())].into_iter().chain(progress).collect();
     let status = draft.finish(user, &conditions);
     match draft.write(context, user, status).await.map_err(Error::from) {
         Err(failure @ Error::Kubernetes(_)) => {
@@ -114,13 +118,8 @@ async fn write_status(
     }
 }
 
-/// An event where a person should look: something is newly wrong, or drift was put right.
-async fn publish_events(context: &Context, user: &KeycloakUser, draft: &Draft, ready: &Verdict) {
-    let before = draft.was_ready();
-    let news = before.is_none_or(|before| before.reason != ready.reason.as_str());
-    if ready.status == "False" && news {
-        publish(context, user, EventType::Warning, ready.reason, &ready.message).await;
-    }
+/// Before the status is written: the next pass would not see the drift any more.
+async fn publish_drift(context: &Context, user: &KeycloakUser, draft: &Draft) {
     if !draft.drift.is_empty() {
         let note = format!("put right what differed in Keycloak: {}", draft.drift.join("; "));
         publish(context, user, EventType::Normal, Reason::DriftCorrected, &note).await;

@@ -52,6 +52,8 @@ pub(super) struct Draft {
     pub(super) password: Option<PasswordRecord>,
     pub(super) credentials_synced: Option<Verdict>,
     pub(super) attributes_accepted: Option<Verdict>,
+    /// `enabled` was decided upon, so that a wish to switch the account on again is answered.
+    pub(super) reenable_answered: bool,
     /// What was changed in Keycloak, for the log: names of fields, never values.
     pub(super) changes: Vec<String>,
     /// What differed without a change of the resource.
@@ -71,6 +73,7 @@ impl Draft {
             password: written.credentials.first().map(record),
             credentials_synced: None,
             attributes_accepted: None,
+            reenable_answered: false,
             changes: Vec::new(),
             drift: Vec::new(),
             written,
@@ -120,9 +123,14 @@ impl Draft {
             observed_generation: self.generation,
             conditions,
             last_handled_reconcile_at: user.annotations().get(RECONCILE_REQUESTED_AT).cloned(),
-            last_handled_reenable: user.annotations().get(REENABLE).cloned(),
+            last_handled_reenable: self.handled_reenable(user),
             ..self.interim()
         }
+    }
+
+    fn handled_reenable(&self, user: &KeycloakUser) -> Option<String> {
+        let answered = self.reenable_answered.then(|| user.annotations().get(REENABLE).cloned());
+        answered.unwrap_or_else(|| self.written.last_handled_reenable.clone())
     }
 
     /// The status in the middle of a pass: what is known of the account, all else as it was.

@@ -64,6 +64,22 @@ fn an_account_that_somebody_else_disabled_stays_so_until_it_is_asked_for() {
 }
 
 #[test]
+fn a_wish_to_switch_it_on_again_is_not_lost_while_nothing_can_be_done() {
+    e2e("a_wish_to_switch_it_on_again", async |world, _operator| {
+        world.user("wish", json!({ "username": "wish", "enabled": true })).await;
+        world.until("wish", "Synced").await;
+        world.keycloak.edit_user("wish", json!({ "enabled": false })).await;
+        world.user("wish", json!({ "username": "wish", "enabled": true, "suspend": true })).await;
+        world.until("wish", "Suspended").await;
+        world.annotate("wish", REENABLE, "please").await;
+        world.reconcile_now("wish").await;
+        world.user("wish", json!({ "username": "wish", "enabled": true })).await;
+        world.until("wish", "Synced").await;
+        assert!(is_enabled(&world, "wish").await);
+    });
+}
+
+#[test]
 fn reenable_always_switches_it_on_as_any_other_drift() {
     e2e_with("reenable_always", json!({}), async |world| {
         world.connect(json!({ "sync": { "sweepInterval": "1h", "reenable": "Always" } })).await;
