@@ -70,13 +70,12 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
     };
     let object = KeycloakConnection { metadata, spec: connection.spec.clone(), status: Some(status) };
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match api.replace_status(&name, &params, &object).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Err(Error::Outdated),
-        Err(failure) => {
+    match api.replace_status(&name, &params, &object).await.map_err(Error::from) {
+        Err(failure @ Error::Kubernetes(_)) => {
             error!(connection = %key(connection), error = %failure, "the status cannot be written");
-            Err(failure.into())
+            Err(failure)
         }
+        other => other.map(drop),
     }
 }
 

@@ -23,8 +23,8 @@ pub enum Error {
     /// Writing to the Kubernetes API.
     #[error("the Kubernetes API: {}", sentence(.0))]
     Kubernetes(#[source] Box<kube::Error>),
-    /// The resource was changed since it was read; nothing is wrong, the pass is repeated with the newer one.
-    #[error("the resource has changed meanwhile")]
+    /// The resource was changed or has gone since it was read; nothing is wrong, the pass is repeated with the newer one.
+    #[error("the resource has changed or gone meanwhile")]
     Outdated,
     /// The pass as a whole.
     #[error("a pass took longer than {} s", .0.as_secs())]
@@ -164,10 +164,13 @@ pub enum Class {
     Terminal,
 }
 
+/// The watch delivers the newer resource long before.
+const OUTDATED_RETRY: Duration = Duration::from_secs(1);
+
 impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
         match error {
-            kube::Error::Api(status) if status.code == 409 => Self::Outdated,
+            kube::Error::Api(status) if matches!(status.code, 404 | 409) => Self::Outdated,
             other => Self::Kubernetes(Box::new(other)),
         }
     }
@@ -189,7 +192,8 @@ impl Error {
             Self::Act(ActError::UsernameNotGranted { .. }) => (Reason::UsernameNotGranted, Class::Terminal),
             Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
             Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
-            Self::Kubernetes(_) | Self::Outdated => (Reason::KubernetesError, Class::Transient(None)),
+            Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
+            Self::Outdated => (Reason::KubernetesError, Class::Transient(Some(OUTDATED_RETRY))),
             Self::TimedOut(_) => (Reason::TimedOut, Class::Transient(None)),
         }
     }
