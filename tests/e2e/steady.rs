@@ -5,7 +5,9 @@ use kube::ResourceExt;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{ChildOperator, World, e2e, e2e_with, eventually, password_from, ready_reason};
+use crate::support::{
+    CONCURRENCY, ChildOperator, CountingProxy, World, e2e, e2e_with, eventually, password_from, ready_reason,
+};
 
 const READS: &str = r#"keycloak_requests_total{operation="get_user",status="2xx"}"#;
 
@@ -206,6 +208,24 @@ fn resources_that_were_there_before_the_operator_are_brought_in_line() {
         let tokens = operator.metric(r#"keycloak_requests_total{operation="get_token",status="2xx"}"#);
         assert_eq!(tokens, 1.0, "one token for all of them");
         assert_eq!(world.keycloak.users().await.len(), 20);
+    });
+}
+
+#[test]
+fn no_more_passes_run_at_one_time_than_are_allowed() {
+    e2e_with("no_more_passes_run_at_one_time", json!({}), async |world| {
+        let proxy = CountingProxy::start().await;
+        world.connect(json!({ "url": proxy.url })).await;
+        for index in 0..40 {
+            world.user(&format!("crowd-{index}"), json!({ "username": format!("crowd-{index}") })).await;
+        }
+        let _operator = world.operator().await;
+        for index in 0..40 {
+            world.until(&format!("crowd-{index}"), "Synced").await;
+        }
+        // One more tries the connection itself.
+        let allowed = usize::from(CONCURRENCY) + 1;
+        assert!((2..=allowed).contains(&proxy.most()), "{} connections at one time", proxy.most());
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod bed;
 mod chart;
+mod counting_proxy;
 mod keycloak;
 mod operator;
 mod second_keycloak;
@@ -10,8 +11,9 @@ mod world;
 
 pub use bed::{Bed, bed};
 pub use chart::Chart;
+pub use counting_proxy::CountingProxy;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
-pub use operator::{ChildOperator, Operator, free_port};
+pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;
 pub use wait::{eventually, eventually_within};
 pub use world::{World, condition, e2e, e2e_with, ready_reason};

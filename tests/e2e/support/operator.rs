@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Chart, eventually};
 
+/// Most passes at one time of an operator inside the test.
+pub const CONCURRENCY: u16 = 8;
+
 /// An operator inside the test.
 pub struct Operator {
     shutdown: CancellationToken,
@@ -24,7 +27,7 @@ fn settings(namespace: &str, credential_key_secret: &str) -> Settings {
         scopes: vec![Scope::Namespace(namespace.to_owned())],
         own_namespace: namespace.to_owned(),
         credential_key_secret: credential_key_secret.to_owned(),
-        concurrency: 8,
+        concurrency: CONCURRENCY,
         instance: "test".to_owned(),
     }
 }
