@@ -10,7 +10,7 @@ use rustls::CertificateError;
 use super::Operation;
 
 /// A request that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation}: {kind}")]
 pub struct KeycloakError {
     /// What was tried.
@@ -20,7 +20,7 @@ pub struct KeycloakError {
 }
 
 /// How a request failed.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
     /// No connection, or none that can be trusted.
     #[error("no connection to Keycloak: {0}")]

@@ -4,6 +4,7 @@
 
 mod auth;
 mod error;
+mod kept;
 mod metrics;
 mod operation;
 mod transport;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use auth::Login;
 pub use error::{ConflictWith, ErrorKind, FieldError, KeycloakError};
+pub use kept::Kept;
 pub use metrics::KeycloakMetrics;
 pub use operation::Operation;
 pub use transport::{CertificateAuthorities, Client, InvalidCertificates, Server};

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, StatusCode, Url, header};
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::auth::{Token, TokenCache};
+use super::auth::{Token, time_of_use};
 use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
-use super::{ConflictWith, ErrorKind, FieldError, KeycloakError, KeycloakMetrics, Login, Operation};
+use super::{ConflictWith, ErrorKind, FieldError, Kept, KeycloakError, KeycloakMetrics, Login, Operation};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server may ask for a wait of at least this,
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+/// and of at most this, so that it can neither make us spin nor forget an account.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
 /// An answer larger than this is not one of the calls in use.
 const MAX_BODY: usize = 4 << 20;
 /// What may stand in a path segment as it is; Keycloak refuses paths with `..`, `//` or `;` since 26.5.
@@ -58,7 +61,7 @@ pub struct Server {
 pub struct Client {
     http: reqwest::Client,
     server: Server,
-    token: TokenCache,
+    token: Kept<Token, KeycloakError>,
     metrics: KeycloakMetrics,
 }
 
@@ -94,7 +97,7 @@ impl Client {
             // Without this the system must have certificates, for which there is no use.
             builder = builder.tls_certs_only([]);
         }
-        Ok(Self { http: builder.build()?, server, token: TokenCache::default(), metrics })
+        Ok(Self { http: builder.build()?, server, token: Kept::default(), metrics })
     }
 
     /// A request below `/admin/realms/{realm}`, each segment encoded.
@@ -119,7 +122,7 @@ impl Client {
         let token = self.token().await?;
         match (self.exchange(operation, request.bearer_auth(token.expose())).await, again) {
             (Err(KeycloakError { kind: ErrorKind::CredentialsRefused(_), .. }), Some(again)) => {
-                self.token.forget(&token).await;
+                self.token.forget(|kept| kept.is(&token)).await;
                 let token = self.token().await?;
                 self.exchange(operation, again.bearer_auth(token.expose())).await
             }
@@ -131,12 +134,12 @@ impl Client {
         self.token.get(|| self.fetch_token()).await
     }
 
-    async fn fetch_token(&self) -> Result<Token, KeycloakError> {
+    async fn fetch_token(&self) -> Result<(Token, Duration), KeycloakError> {
         let login = &self.server.login;
         let url = self.url(&["realms", login.realm(&self.server.realm), "protocol", "openid-connect", "token"]);
         let answer = self.exchange(Operation::GetToken, self.http.post(url).form(&login.form())).await?;
         let token: TokenResponse = answer.json(Operation::GetToken)?;
-        Ok(Token::new(SecretString::from(token.access_token), Duration::from_secs(token.expires_in)))
+        Ok((Token::new(token.access_token), time_of_use(token.expires_in)))
     }
 
     /// One request and its answer: counted, and turned into an error unless the status is a success.
@@ -160,7 +163,9 @@ struct Received {
 async fn receive(request: RequestBuilder) -> Result<Received, ErrorKind> {
     let mut response = request.send().await.map_err(|error| no_answer(&error))?;
     let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
-    let retry_after = text(header::RETRY_AFTER).and_then(|value| value.parse().ok()).map(Duration::from_secs);
+    let retry_after = text(header::RETRY_AFTER)
+        .and_then(|value| value.parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).clamp(SHORTEST_RETRY, LONGEST_RETRY));
     let (status, location) = (response.status(), text(header::LOCATION));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 
 use futures::future::join_all;
 use rustls::CertificateError;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use wiremock::matchers::{any, bearer_token, method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -34,7 +35,7 @@ thread_local! {
 }
 
 fn client_of(server: Server) -> Client {
-    Client { http: HTTP.with(Clone::clone), server, token: TokenCache::default(), metrics: KeycloakMetrics::default() }
+    Client { http: HTTP.with(Clone::clone), server, token: Kept::default(), metrics: KeycloakMetrics::default() }
 }
 
 fn client(keycloak: &MockServer) -> Client {
@@ -300,6 +301,9 @@ async fn a_server_that_asks_for_fewer_requests_is_heard() {
             (429, None, ErrorKind::Throttled(None)),
             (429, Some("7"), ErrorKind::Throttled(seconds(7))),
             (503, Some("120"), ErrorKind::Throttled(seconds(120))),
+            (429, Some("0"), ErrorKind::Throttled(seconds(1))),
+            (429, Some("86400"), ErrorKind::Throttled(seconds(300))),
+            (429, Some("18446744073709551615"), ErrorKind::Throttled(seconds(300))),
             (429, Some("Wed, 21 Oct 2026 07:28:00 GMT"), ErrorKind::Throttled(None)),
             (429, Some("-5"), ErrorKind::Throttled(None)),
             (503, None, ErrorKind::Server(503)),
@@ -792,4 +796,14 @@ async fn the_user_profile_says_what_admins_may_write() {
         let declared = [("team", true), ("nickname", false), ("bare", false)];
         assert_eq!(read.declared, declared.map(|(name, writable)| (name.to_owned(), writable)).into());
     }
+}
+
+#[tokio::test]
+async fn a_token_that_lives_for_ever_is_renewed_all_the_same() {
+    let keycloak = MockServer::start().await;
+    let login = json!({ "access_token": TOKEN, "expires_in": u64::MAX });
+    token_endpoint().respond_with(ResponseTemplate::new(200).set_body_json(login)).mount(&keycloak).await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(404)).mount(&keycloak).await;
+    let error = client(&keycloak).user(&id()).await.unwrap_err();
+    assert_eq!(error.operation, Operation::GetUser, "the login went well: {error}");
 }
