@@ -261,6 +261,9 @@ pub struct CredentialRecord {
     /// A reset that was begun; whether it arrived is told by the credential's creation date in Keycloak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingReset>,
+    /// True: the password policy refused the value; it is sent again at each check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<bool>,
     /// True: the password was never sent, but is taken to be the one of the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<bool>,

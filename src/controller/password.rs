@@ -35,11 +35,12 @@ pub(super) async fn synchronize(
     let digest = context.shared.credential_key.digest(secrecy::ExposeSecret::expose_secret(&value));
     let key_id = context.shared.credential_key.id();
     let created_date = client.password_created_date(id).await.map_err(ActError::from)?;
+    draft.password = draft.password.take().map(|record| record.answered_by(created_date));
     let decision = match decide_password(draft.password.as_ref(), key_id, &digest, created_date) {
         _ if unfinished => PasswordDecision::Send,
         decision => decision,
     };
-    let done = |assumed| record(version.clone(), key_id, Some(digest.clone()), None, assumed);
+    let done = |assumed| PasswordRecord { assumed, ..record(version.clone(), key_id, Some(digest.clone())) };
     match decision {
         PasswordDecision::Record => note(draft, done(false)),
         PasswordDecision::Assume => note(draft, done(true)),
@@ -50,7 +51,7 @@ pub(super) async fn synchronize(
             match client.reset_password(id, &value, temporary).await {
                 Err(error) if unfinished && error.kind == ErrorKind::PasswordInHistory => {}
                 Err(error) if is_password_refusal(&error) => {
-                    refuse(draft, record(version, key_id, None, Some(Pending { digest, created_date }), false), &error);
+                    refuse(draft, version, key_id, &error);
                     return Ok(());
                 }
                 other => other.map_err(ActError::from)?,
@@ -73,11 +74,8 @@ pub(super) fn created(
     let digest = context.shared.credential_key.digest(secrecy::ExposeSecret::expose_secret(value));
     let key_id = context.shared.credential_key.id();
     match refused {
-        None => note(draft, record(version, key_id, Some(digest), None, false)),
-        Some(error) => {
-            let pending = Pending { digest, created_date: None };
-            refuse(draft, record(version, key_id, None, Some(pending), false), error);
-        }
+        None => note(draft, record(version, key_id, Some(digest))),
+        Some(error) => refuse(draft, version, key_id, error),
     }
 }
 
@@ -90,9 +88,10 @@ async fn announce(
     digest: &Digest,
     created_date: Option<i64>,
 ) -> Result<(), Error> {
-    let known = draft.password.as_ref().and_then(|record| record.digest.clone());
-    let pending = Pending { digest: digest.clone(), created_date };
-    draft.password = Some(record(version.clone(), context.shared.credential_key.id(), known, Some(pending), false));
+    let pending = Some(Pending { digest: digest.clone(), created_date });
+    let key_id = context.shared.credential_key.id();
+    let known = known_digest(draft, key_id);
+    draft.password = Some(PasswordRecord { pending, ..record(version.clone(), key_id, known) });
     Ok(draft.write_interim(context, user).await?)
 }
 
@@ -101,10 +100,17 @@ fn note(draft: &mut Draft, record: PasswordRecord) {
     draft.password = Some(record);
 }
 
-fn refuse(draft: &mut Draft, record: PasswordRecord, error: &KeycloakError) {
+/// What was there before stays there, and stays known.
+fn refuse(draft: &mut Draft, version: SecretVersion, key_id: &str, error: &KeycloakError) {
     let message = format!("{}; change the Secret", error.kind);
     draft.credentials_synced = Some(Verdict::bad(Reason::PasswordRejected, message));
-    draft.password = Some(record);
+    let known = known_digest(draft, key_id);
+    draft.password = Some(PasswordRecord { refused: true, ..record(version, key_id, known) });
+}
+
+/// The digest of the password that Keycloak has, if it is known and was made with that key.
+fn known_digest(draft: &Draft, key_id: &str) -> Option<Digest> {
+    draft.password.as_ref().filter(|record| record.key_id == key_id).and_then(|record| record.digest.clone())
 }
 
 fn verdict(assumed: bool) -> Verdict {
@@ -116,12 +122,6 @@ fn verdict(assumed: bool) -> Verdict {
     }
 }
 
-fn record(
-    secret: SecretVersion,
-    key_id: &str,
-    digest: Option<Digest>,
-    pending: Option<Pending>,
-    assumed: bool,
-) -> PasswordRecord {
-    PasswordRecord { secret, key_id: key_id.to_owned(), digest, pending, assumed }
+fn record(secret: SecretVersion, key_id: &str, digest: Option<Digest>) -> PasswordRecord {
+    PasswordRecord { secret, key_id: key_id.to_owned(), digest, pending: None, refused: false, assumed: false }
 }

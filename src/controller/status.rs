@@ -226,6 +226,7 @@ fn record(status: &CredentialRecord) -> PasswordRecord {
         key_id: status.key_id.clone(),
         digest: status.digest.as_deref().map(Digest::recorded),
         pending: status.pending.as_ref().map(pending),
+        refused: status.refused.unwrap_or_default(),
         assumed: status.assumed.unwrap_or_default(),
     }
 }
@@ -243,6 +244,7 @@ fn recorded(record: &PasswordRecord) -> CredentialRecord {
         key_id: record.key_id.clone(),
         digest: record.digest.as_ref().map(|digest| digest.as_str().to_owned()),
         pending: record.pending.as_ref().map(pending),
+        refused: record.refused.then_some(true),
         assumed: record.assumed.then_some(true),
     }
 }

@@ -91,6 +91,8 @@ pub struct PasswordRecord {
     pub digest: Option<Digest>,
     /// A reset that was begun.
     pub pending: Option<Pending>,
+    /// The password policy refused the Secret's value; `digest` is that of the password before.
+    pub refused: bool,
     /// The password was never sent, but taken to be the one of the Secret.
     pub assumed: bool,
 }
@@ -99,7 +101,19 @@ impl PasswordRecord {
     /// Whether the record answers for that version of the Secret, so that the Secret need not be read.
     #[must_use]
     pub fn settles(&self, secret: &SecretVersion) -> bool {
-        self.pending.is_none() && self.secret == *secret
+        self.pending.is_none() && !self.refused && self.secret == *secret
+    }
+}
+
+impl PasswordRecord {
+    /// The record once it is known whether a reset that was begun has arrived: if Keycloak's password has another date
+    /// than the one noted, its value is what Keycloak has.
+    #[must_use]
+    pub fn answered_by(mut self, created_date: Option<i64>) -> Self {
+        if let Some(arrived) = self.pending.take_if(|pending| pending.created_date != created_date) {
+            self.digest = Some(arrived.digest);
+        }
+        self
     }
 }
 
@@ -114,7 +128,8 @@ pub enum PasswordDecision {
     Assume,
 }
 
-/// Decides about the password of an existing account whose record does not settle the matter.
+/// Decides about the password of an existing account whose record, [answered](PasswordRecord::answered_by) by what
+/// Keycloak has, does not settle the matter.
 ///
 /// `created_date` is that of the password that the account has now, `None` if it has none. Without a record, a
 /// password that is there may be the user's own choice and is left alone; where there is none, nothing can be lost.
@@ -128,15 +143,14 @@ pub fn decide_password(
     let Some(record) = record else {
         return if created_date.is_none() { PasswordDecision::Send } else { PasswordDecision::Assume };
     };
-    let known = match &record.pending {
-        Some(pending) if pending.created_date == created_date => return PasswordDecision::Send,
-        Some(pending) => Some(&pending.digest),
-        None => record.digest.as_ref(),
-    };
-    if record.key_id != key_id {
-        return PasswordDecision::Assume;
+    let unanswered = record.refused || record.pending.is_some();
+    match (record.key_id == key_id, record.digest.as_ref() == Some(digest)) {
+        (true, true) => PasswordDecision::Record,
+        (true, false) => PasswordDecision::Send,
+        // The digest says nothing, but it is known that the value has not arrived.
+        (false, _) if unanswered => PasswordDecision::Send,
+        (false, _) => PasswordDecision::Assume,
     }
-    if known == Some(digest) { PasswordDecision::Record } else { PasswordDecision::Send }
 }
 
 #[cfg(test)]
@@ -151,7 +165,14 @@ mod tests {
 
     fn record(value: &str, pending: Option<Pending>) -> PasswordRecord {
         let secret = SecretVersion { uid: "u".into(), key: "password".into(), resource_version: "1".into() };
-        PasswordRecord { secret, key_id: KEY.into(), digest: Some(digest(value)), pending, assumed: false }
+        PasswordRecord {
+            secret,
+            key_id: KEY.into(),
+            digest: Some(digest(value)),
+            pending,
+            refused: false,
+            assumed: false,
+        }
     }
 
     #[test]
@@ -164,10 +185,32 @@ mod tests {
     #[test]
     fn a_begun_reset_is_repeated_only_if_it_did_not_arrive() {
         let pending = Pending { digest: digest("new"), created_date: Some(1) };
-        let record = record("old", Some(pending));
-        assert_eq!(decide_password(Some(&record), KEY, &digest("new"), Some(1)), PasswordDecision::Send);
-        assert_eq!(decide_password(Some(&record), KEY, &digest("new"), Some(2)), PasswordDecision::Record);
-        assert_eq!(decide_password(Some(&record), KEY, &digest("newer"), Some(2)), PasswordDecision::Send);
+        let decide = |value: &str, date: i64| {
+            let record = record("old", Some(pending.clone())).answered_by(Some(date));
+            decide_password(Some(&record), KEY, &digest(value), Some(date))
+        };
+        assert_eq!(decide("new", 1), PasswordDecision::Send);
+        assert_eq!(decide("new", 2), PasswordDecision::Record);
+        assert_eq!(decide("newer", 2), PasswordDecision::Send);
+        assert_eq!(decide("old", 2), PasswordDecision::Send, "the old one is there no more");
+    }
+
+    #[test]
+    fn a_refused_value_is_sent_again_whatever_date_the_password_has() {
+        let refused = PasswordRecord { refused: true, ..record("good", None) };
+        assert!(!refused.settles(&refused.secret.clone()));
+        for date in [None, Some(1), Some(2)] {
+            assert_eq!(decide_password(Some(&refused), KEY, &digest("weak"), date), PasswordDecision::Send);
+            assert_eq!(decide_password(Some(&refused), "k2", &digest("weak"), date), PasswordDecision::Send);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_put_back_after_a_refusal_or_a_lost_reset_is_there_already() {
+        let refused = PasswordRecord { refused: true, ..record("good", None) };
+        assert_eq!(decide_password(Some(&refused), KEY, &digest("good"), Some(1)), PasswordDecision::Record);
+        let lost = record("good", Some(Pending { digest: digest("new"), created_date: Some(1) }));
+        assert_eq!(decide_password(Some(&lost), KEY, &digest("good"), Some(1)), PasswordDecision::Record);
     }
 
     #[test]

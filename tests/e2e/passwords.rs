@@ -249,3 +249,40 @@ fn a_password_that_the_policy_refuses_is_told_and_the_rest_is_applied() {
         assert!(!everything.contains("Sh0rt"), "no value in the resource");
     });
 }
+
+#[test]
+fn a_refused_password_does_not_count_as_set_because_somebody_set_another_one() {
+    e2e_with("a_refused_password_does_not_count", json!({ "passwordPolicy": "length(12)" }), async |world| {
+        world.connect(json!({})).await;
+        world.secret("kcuser-hand", &[("password", "Sh0rtOne")]).await;
+        let _operator = world.operator().await;
+        world.user("hand", spec("hand", "A")).await;
+        let id = world.until("hand", "PasswordRejected").await.status.unwrap().user_id.unwrap();
+        let by_hand = json!({ "type": "password", "value": "set-by-an-admin", "temporary": false });
+        world.keycloak.change(reqwest::Method::PUT, &format!("/users/{id}/reset-password"), by_hand).await;
+        world.reconcile_now("hand").await;
+        world.until("hand", "PasswordRejected").await;
+        world.keycloak.change(reqwest::Method::PUT, "", json!({ "passwordPolicy": "length(4)" })).await;
+        world.reconcile_now("hand").await;
+        world.until("hand", "Synced").await;
+        world.keycloak.login("hand", "Sh0rtOne").await.expect("it is sent when the policy allows it");
+    });
+}
+
+#[test]
+fn a_secret_that_is_put_back_after_a_refusal_sends_nothing() {
+    let policy = json!({ "passwordPolicy": "length(12) and passwordHistory(5)" });
+    e2e_with("a_secret_that_is_put_back", policy, async |world| {
+        world.connect(json!({})).await;
+        world.secret("kcuser-back", &[("password", "good-and-long-enough")]).await;
+        let _operator = world.operator().await;
+        world.user("back", spec("back", "A")).await;
+        world.until("back", "Synced").await;
+        world.change_secret("kcuser-back", &[("password", "Sh0rtOne")]).await;
+        world.until("back", "PasswordRejected").await;
+        world.change_secret("kcuser-back", &[("password", "good-and-long-enough")]).await;
+        world.until("back", "Synced").await;
+        assert_eq!(resets(&world).await, 0);
+        world.keycloak.login("back", "good-and-long-enough").await.expect("it was there all the time");
+    });
+}
