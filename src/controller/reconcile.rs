@@ -1,5 +1,6 @@
 //! One pass over one user: a script of phases.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -12,10 +13,10 @@ use super::observe::{Account, mark_of};
 use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
-use crate::api::{KeycloakUser, REENABLE, Reason, desired_user};
+use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
-    DesiredUser, DiffInput, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
-    differs_in_attributes,
+    DesiredUser, DiffInput, Field, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
+    differs_in_attributes, update_of,
 };
 
 /// Most names of attributes in one message.
@@ -121,19 +122,14 @@ impl Pass<'_> {
         password: Result<Password, DereferenceError>,
         unfinished: bool,
     ) -> Result<Outcome, Error> {
-        let was_settled = draft.is_settled() && !self.asks_to_reenable();
+        let settled = draft.is_settled() && !self.asks_to_reenable();
         draft.saw(&observed);
+        if unfinished {
+            draft.owned = Owned::unfinished(&observed);
+        }
         let plan = self.plan(&draft.owned, Some(&observed)).await?;
         draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
-        let mut not_kept = None;
-        for step in &plan.steps {
-            if let Step::Update { update, .. } = step {
-                self.change(draft, &plan, &observed, update).await?;
-                not_kept = self.verify(draft, &plan, &observed).await?;
-                draft.changes.push(step.to_string());
-                draft.drift.extend(was_settled.then(|| step.to_string()));
-            }
-        }
+        let not_kept = self.carry_out(draft, &plan, &observed, settled).await?;
         draft.owned = plan.owned.clone();
         draft.reenable_answered = true;
         let password = match password {
@@ -149,7 +145,34 @@ impl Pass<'_> {
         Ok(self.outcome(draft, &plan, not_kept))
     }
 
-    /// Makes the request; what it gives to the account is noted first, so that a crash leaves nothing unowned.
+    /// Makes the change and looks at what came of it; says what Keycloak did not keep. A change that it did not keep
+    /// before is not made again until somebody asks for a pass, or the spec changes.
+    async fn carry_out(
+        &self,
+        draft: &mut Draft,
+        plan: &Plan,
+        observed: &ObservedUser,
+        settled: bool,
+    ) -> Result<Option<String>, Error> {
+        let Some(Step::Update { update, fields, .. }) = plan.steps.first() else {
+            return Ok(None);
+        };
+        let known = draft.was_not_kept().filter(|message| *message == not_kept(fields) && !self.asks_for_a_pass());
+        if let Some(message) = known {
+            return Ok(Some(message.to_owned()));
+        }
+        self.change(draft, plan, observed, update).await?;
+        let left = self.verify(draft, plan, observed).await?;
+        let kept: BTreeSet<Field> = fields.difference(&left).cloned().collect();
+        if !kept.is_empty() {
+            draft.changes.push(update_of(&kept));
+            draft.drift.extend(settled.then(|| update_of(&kept)));
+        }
+        Ok((!left.is_empty()).then(|| not_kept(&left)))
+    }
+
+    /// Makes the request; what it gives to the account or takes from it is noted first, so that after a crash it is
+    /// neither unowned nor taken for somebody else's doing.
     async fn change(
         &self,
         draft: &mut Draft,
@@ -160,22 +183,25 @@ impl Pass<'_> {
         if update.username.is_some() {
             self.check_grant()?;
         }
-        if !plan.owned.attributes.is_subset(&draft.owned.attributes) {
-            draft.owned.attributes.extend(plan.owned.attributes.iter().cloned());
-            draft.write_interim(self.context, self.user).await?;
+        draft.owned.attributes.extend(plan.owned.attributes.iter().cloned());
+        if update.enabled == Some(false) {
+            draft.owned.enabled = Some(false);
         }
+        draft.write_interim(self.context, self.user).await?;
         Ok(act::update(self.connection.realm.client(), &observed.id, update).await?)
     }
 
     /// Reads the account once more after a change: Keycloak answers 204 for some changes that it does not keep.
-    async fn verify(&self, draft: &mut Draft, plan: &Plan, before: &ObservedUser) -> Result<Option<String>, Error> {
+    async fn verify(&self, draft: &mut Draft, plan: &Plan, before: &ObservedUser) -> Result<BTreeSet<Field>, Error> {
         let read = self.connection.realm.client().user(&before.id).await.map_err(ObserveError::from)?;
         let Some(after) = read else {
-            return Ok(None);
+            return Ok(BTreeSet::new());
         };
         draft.saw(&after);
-        let rest = self.plan(&plan.owned, Some(&after)).await?;
-        Ok(rest.steps.first().map(|step| format!("Keycloak accepted this change but did not keep it: {step}")))
+        match self.plan(&plan.owned, Some(&after)).await?.steps.pop() {
+            Some(Step::Update { fields, .. }) => Ok(fields),
+            Some(Step::Create(_)) | None => Ok(BTreeSet::new()),
+        }
     }
 
     /// Compares; reads the user profile (at most every 15 s) if an attribute would be written.
@@ -202,6 +228,11 @@ impl Pass<'_> {
         asked.is_some() && asked != handled
     }
 
+    fn asks_for_a_pass(&self) -> bool {
+        let handled = self.user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
+        self.user.annotations().get(RECONCILE_REQUESTED_AT) != handled
+    }
+
     fn check_grant(&self) -> Result<(), ActError> {
         if self.connection.usernames.allow(self.desired.username.as_str()) {
             return Ok(());
@@ -221,6 +252,10 @@ impl Pass<'_> {
             None => Outcome::Applied(recheck),
         }
     }
+}
+
+fn not_kept(fields: &BTreeSet<Field>) -> String {
+    format!("Keycloak accepted this change but did not keep it: {}", update_of(fields))
 }
 
 fn attributes_accepted(notices: &[Notice]) -> Verdict {

@@ -22,11 +22,13 @@ pub(super) async fn report(
     draft: &mut Draft,
     result: Result<Outcome, Error>,
 ) -> Result<Action, Error> {
+    log_changes(user, draft);
+    publish_drift(context, user, draft).await;
     if let Err(Error::Outdated) = result {
         debug!(user = %key(user), "the resource has changed meanwhile; the pass is repeated");
         return Err(Error::Outdated);
     }
-    log_changes(user, draft, &result);
+    log_outcome(user, &result);
     context.shared.metrics.count_pass(label(&result));
     if let Ok(Outcome::Deleted(reason)) = &result {
         forget(context, user, draft, *reason).await;
@@ -34,7 +36,6 @@ pub(super) async fn report(
     }
     let ready = ready(&result, user.metadata.deletion_timestamp.is_some());
     context.shared.metrics.set_state(&uid(user), ready.reason);
-    publish_drift(context, user, draft).await;
     let news = ready.status == "False" && draft.was_ready().is_none_or(|before| before.reason != ready.reason.as_str());
     write_status(context, user, draft, &result, &ready).await?;
     if news {
@@ -162,19 +163,23 @@ fn truncated(text: &str, max: usize) -> String {
     text[..text.floor_char_boundary(max)].to_owned()
 }
 
-/// One line for each change made, and one for each error; names of fields, never values.
-fn log_changes(user: &KeycloakUser, draft: &Draft, result: &Result<Outcome, Error>) {
+/// One line for each change made, whatever became of the pass; names of fields, never values.
+fn log_changes(user: &KeycloakUser, draft: &Draft) {
     let account = draft.username.as_deref().unwrap_or(&user.spec.username);
     let user_id = draft.user_id.as_ref().map(ToString::to_string).unwrap_or_default();
     for change in &draft.changes {
         info!(user = %key(user), account, user_id, change, drift = !draft.drift.is_empty(), "changed the account");
     }
+}
+
+/// One line for each pass that failed.
+fn log_outcome(user: &KeycloakUser, result: &Result<Outcome, Error>) {
     match result {
         Err(failure) => {
-            warn!(user = %key(user), account, reason = %failure.verdict().0, error = %failure, "the pass failed");
+            warn!(user = %key(user), reason = %failure.verdict().0, error = %failure, "the pass failed");
         }
         Ok(Outcome::Blocked(_, reason, message)) => {
-            debug!(user = %key(user), account, %reason, message, "not as declared");
+            debug!(user = %key(user), %reason, message, "not as declared");
         }
         Ok(_) => {}
     }

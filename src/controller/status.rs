@@ -18,6 +18,9 @@ use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, Secret
 /// Longest message of a condition; an error of the API server can be of any length.
 const MESSAGE_CHARACTERS: usize = 2048;
 
+/// Reasons that leave all of the profile as declared but for `enabled`.
+const IN_LINE: [Reason; 4] = [Reason::Synced, Reason::DisabledElsewhere, Reason::LockedOut, Reason::PasswordRejected];
+
 /// A condition before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
@@ -99,9 +102,22 @@ impl Draft {
         self.password = None;
     }
 
-    /// Whether the resource is as it was when it was last brought into line.
+    /// Whether the resource is as it was when its account was last brought into line, so that a difference is drift.
     pub(super) fn is_settled(&self) -> bool {
-        self.generation.is_some() && self.written.observed_generation == self.generation && self.user_id.is_some()
+        let in_line = |ready: &Condition| IN_LINE.iter().any(|reason| reason.as_str() == ready.reason);
+        self.user_id.is_some() && self.answered().is_some_and(in_line)
+    }
+
+    /// What Keycloak did not keep of the spec as it is.
+    pub(super) fn was_not_kept(&self) -> Option<&str> {
+        let ready = self.answered().filter(|ready| ready.reason == Reason::NotKept.as_str())?;
+        Some(&ready.message)
+    }
+
+    /// The condition `Ready`, if it speaks of the spec as it is.
+    fn answered(&self) -> Option<&Condition> {
+        let current = self.generation.is_some() && self.written.observed_generation == self.generation;
+        self.was_ready().filter(|_| current)
     }
 
     /// What the status says that `Ready` is.

@@ -24,5 +24,5 @@ pub use name::{
     UserId, Username,
 };
 pub use observed::ObservedUser;
-pub use plan::{Field, NewUser, Notice, Owned, Plan, ProfileUpdate, Step};
+pub use plan::{Field, NewUser, Notice, Owned, Plan, ProfileUpdate, Step, update_of};
 pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};

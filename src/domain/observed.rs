@@ -28,10 +28,13 @@ pub struct ObservedUser {
 }
 
 impl ObservedUser {
+    /// The attribute in which Keycloak says why it switched an account off (seen on 26.7.3).
+    pub const DISABLED_REASON: &str = "disabledReason";
+
     /// True when Keycloak itself switched the account off: a permanent lockout by brute-force protection leaves the
     /// attribute `disabledReason` (seen on 26.7.3).
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
-        !self.enabled && self.attributes.contains_key("disabledReason")
+        !self.enabled && self.attributes.contains_key(Self::DISABLED_REASON)
     }
 }

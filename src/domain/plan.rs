@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::UserId;
+use super::{ObservedUser, UserId};
 
 /// A part of an account, by the name that the spec has for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,12 +114,16 @@ impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create(_) => formatter.write_str("create"),
-            Self::Update { fields, .. } => {
-                let names: Vec<String> = fields.iter().map(ToString::to_string).collect();
-                write!(formatter, "update {}", names.join(", "))
-            }
+            Self::Update { fields, .. } => formatter.write_str(&update_of(fields)),
         }
     }
+}
+
+/// An update in words: the names of its fields, never values.
+#[must_use]
+pub fn update_of(fields: &BTreeSet<Field>) -> String {
+    let names: Vec<String> = fields.iter().map(ToString::to_string).collect();
+    format!("update {}", names.join(", "))
 }
 
 /// Something that is not as declared and that no request will change.
@@ -142,6 +146,16 @@ pub struct Owned {
     pub attributes: BTreeSet<String>,
     /// The value of `enabled` that was applied last.
     pub enabled: Option<bool>,
+}
+
+impl Owned {
+    /// What an account carries that was made by a pass which ended before it could note anything: all of it came with
+    /// its creation, but for what Keycloak itself puts there.
+    #[must_use]
+    pub fn unfinished(account: &ObservedUser) -> Self {
+        let ours = account.attributes.keys().filter(|name| *name != ObservedUser::DISABLED_REASON);
+        Self { attributes: ours.cloned().collect(), enabled: None }
+    }
 }
 
 /// Everything there is to do, in order. Nothing to do means no write anywhere.

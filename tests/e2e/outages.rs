@@ -52,6 +52,7 @@ fn keycloak_may_be_down_at_the_start_and_stop_in_the_middle() {
         assert_eq!(admin.user("patient").await.unwrap()["firstName"], "B");
         let writes = admin.writes_of_operator().await;
         assert_eq!(writes.len(), 2, "one POST and one PUT: {writes:?}");
+        assert_eq!(world.events("patient", "DriftCorrected").await, 0, "what was late is no drift");
     });
 }
 
@@ -145,5 +146,44 @@ fn a_password_is_announced_on_the_status_before_it_is_set() {
         world.may_write_status(true).await;
         eventually("the second password", async || world.keycloak.login("loud", "the-second-one").await).await;
         assert_eq!(world.keycloak.writes_of_operator().await.len(), 2, "one POST and one reset");
+    });
+}
+
+#[test]
+fn an_attribute_that_came_with_an_interrupted_creation_is_ours() {
+    e2e_with("an_attribute_of_an_interrupted_creation", json!({}), async |world| {
+        world.connect(json!({})).await;
+        let attributes = json!([{ "name": "team", "values": ["red"] }, { "name": "desk", "values": ["7"] }]);
+        world.user("killed", json!({ "username": "killed", "attributes": attributes })).await;
+        killed_between_post_and_status(&world).await;
+        world
+            .user("killed", json!({ "username": "killed", "attributes": [{ "name": "desk", "values": ["7"] }] }))
+            .await;
+        let _operator = world.operator().await;
+        let user = world.until("killed", "Synced").await;
+        assert_eq!(user.status.unwrap().owned.attributes, ["desk"]);
+        assert_eq!(world.keycloak.user("killed").await.unwrap()["attributes"], json!({ "desk": ["7"] }));
+    });
+}
+
+#[test]
+fn an_account_that_we_switched_off_ourselves_is_not_blamed_on_somebody_else() {
+    e2e_with("an_account_that_we_switched_off", json!({}), async |world| {
+        world.connect(json!({})).await;
+        let chart = world.chart().await;
+        let operator = ChildOperator::start(&chart, &world.namespace).await;
+        world.user("toggle", json!({ "username": "toggle", "enabled": true })).await;
+        world.until("toggle", "Synced").await;
+        world.may_write_status(false).await;
+        world.user("toggle", json!({ "username": "toggle", "enabled": false })).await;
+        eventually("the pass fails", async || {
+            let log = operator.output();
+            if log.contains("cannot be written") { Ok(()) } else { Err(log) }
+        })
+        .await;
+        world.user("toggle", json!({ "username": "toggle", "enabled": true })).await;
+        world.may_write_status(true).await;
+        world.until("toggle", "Synced").await;
+        assert_eq!(world.keycloak.user("toggle").await.unwrap()["enabled"], true);
     });
 }

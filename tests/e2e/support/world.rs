@@ -251,6 +251,16 @@ impl World {
         .await;
     }
 
+    /// How many events of that reason there are about a resource.
+    pub async fn events(&self, regarding: &str, reason: &str) -> usize {
+        let events = self.api::<Event>().list(&ListParams::default()).await.expect("events");
+        let about = |event: &&Event| {
+            event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some(regarding)
+                && event.reason.as_deref() == Some(reason)
+        };
+        events.items.iter().filter(about).count()
+    }
+
     /// Waits for an event about a resource.
     pub async fn until_event(&self, regarding: &str, reason: &str) -> String {
         eventually(&format!("an event {reason} about {regarding}"), async || {
