@@ -39,8 +39,9 @@ pub struct KeycloakConnectionSpec {
     #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#') && !self.contains('@')").message("url must have no query, no fragment and no credentials"))]
     pub url: String,
 
-    /// Name of the realm whose users are managed.
+    /// Name of the realm whose users are managed. Cannot be changed: make a new connection instead.
     #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("realm cannot be changed, since the accounts would stay behind in the old one: make another connection"))]
     pub realm: String,
 
     /// How the operator logs in. Exactly one way.

@@ -3,7 +3,7 @@
 
 use keycloak_user_operator::api::{KeycloakConnection, KeycloakUser, KeycloakUserSpec, desired_user};
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::support::{World, e2e_with};
@@ -122,6 +122,18 @@ fn the_connection_of_a_user_cannot_be_changed() {
         let other = json!({ "username": "fixed", "connectionRef": { "name": "other" } });
         let refusal = world.try_user("fixed", other).await.expect_err("immutable").to_string();
         assert!(refusal.contains("connectionRef cannot be changed"), "{refusal}");
+    });
+}
+
+#[test]
+fn the_realm_of_a_connection_cannot_be_changed() {
+    e2e_with("the_realm_of_a_connection_cannot_be_changed", json!({}), async |world| {
+        world.connect(json!({})).await;
+        let patch = Patch::Merge(json!({ "spec": { "realm": "other" } }));
+        let connections: Api<KeycloakConnection> = world.api();
+        let refusal = connections.patch("default", &PatchParams::default(), &patch).await.expect_err("immutable");
+        assert!(refusal.to_string().contains("realm cannot be changed"), "{refusal}");
+        world.connection("default", json!({ "url": "https://sso.example.com" })).await;
     });
 }
 

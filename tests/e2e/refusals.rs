@@ -102,8 +102,10 @@ fn the_status_of_a_connection_says_whether_it_works() {
         reason("ConnectionSecretNotFound").await;
         world.connect(json!({})).await;
         reason("Synced").await;
+        world.disconnect("default").await;
         world.connection("default", json!({ "realm": "no-such-realm" })).await;
         reason("RealmNotFound").await;
+        world.disconnect("default").await;
         world.connection("default", json!({})).await;
         reason("Synced").await;
     });
@@ -116,6 +118,7 @@ fn an_absent_realm_is_named() {
         let _operator = world.operator().await;
         world.user("r", json!({ "username": "realmless" })).await;
         refused(&world, "r", "RealmNotFound", &["realm does not exist"], "Stalled").await;
+        world.disconnect("default").await;
         world.connection("default", json!({})).await;
         world.until("r", "Synced").await;
     });

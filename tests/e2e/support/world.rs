@@ -116,8 +116,9 @@ impl World {
 
     /// Takes the right to write the status of users away, or gives it back.
     pub async fn may_write_status(&self, may: bool) {
-        let roles: Api<Role> = self.api();
-        for role in roles.list(&ListParams::default()).await.unwrap() {
+        let roles: Api<ClusterRole> = Api::all(self.client.clone());
+        let of_release = ListParams::default().labels(&format!("app.kubernetes.io/instance={}", self.namespace));
+        for role in roles.list(&of_release).await.unwrap() {
             let mut rules = role.rules.clone().unwrap_or_default();
             let is_status =
                 |resources: &Vec<String>| resources.iter().any(|resource| resource == "keycloakusers/status");
