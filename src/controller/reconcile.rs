@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 
 use super::context::{Context, key_of};
 use super::dereference::{Connection, Password};
-use super::error::{ActError, DereferenceError, Error, ObserveError};
+use super::error::{ActError, DereferenceError, Error, ObserveError, within};
 use super::observe::{Account, mark_of};
 use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
@@ -26,20 +26,22 @@ const SHOWN_NAMES: usize = 10;
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
     let _permit = context.shared.passes.acquire().await;
     let mut draft = Draft::of(&user);
-    let pass = tokio::time::timeout(PASS_LIMIT, script(&context, &user, &mut draft)).await;
-    let result = pass.unwrap_or(Err(Error::TimedOut(PASS_LIMIT)));
-    let report = tokio::time::timeout(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await;
-    report.unwrap_or(Err(Error::TimedOut(REPORT_LIMIT)))
+    let result = within(PASS_LIMIT, script(&context, &user, &mut draft)).await;
+    within(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await
 }
 
 /// The phases. Each line says what it touches.
 async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<Outcome, Error> {
     let (namespace, _) = key_of(user);
     let spec = &user.spec;
+    let deleted = user.metadata.deletion_timestamp.is_some();
+    if deleted && cleanup::is_released(user) {
+        return cleanup::release(context, user).await;
+    }
     if spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
     }
-    if user.metadata.deletion_timestamp.is_some() {
+    if deleted {
         return cleanup::cleanup(context, user, draft).await;
     }
     // Writes the resource once in its life.
@@ -282,6 +284,13 @@ fn describe(notice: &Notice) -> (Reason, String) {
             Reason::AttributesNotAccepted,
             format!(
                 "the realm's user profile does not declare, and would drop: {}; declare them there, or remove them here",
+                list(names)
+            ),
+        ),
+        Notice::AttributesNotRemovable(names) => (
+            Reason::AttributesNotAccepted,
+            format!(
+                "no longer declared here, but the realm's user profile does not let admins remove: {}; change the profile",
                 list(names)
             ),
         ),

@@ -132,7 +132,8 @@ impl Draft {
         if !user.spec.credentials.is_empty() {
             conditions.extend(self.part(ConditionType::CredentialsSynced, self.credentials_synced.as_ref()));
         }
-        if !user.spec.attributes.is_empty() {
+        let flawed = self.attributes_accepted.as_ref().is_some_and(|verdict| verdict.status == "False");
+        if flawed || !user.spec.attributes.is_empty() {
             conditions.extend(self.part(ConditionType::AttributesAccepted, self.attributes_accepted.as_ref()));
         }
         KeycloakUserStatus {

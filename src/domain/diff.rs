@@ -168,6 +168,11 @@ fn not_removable(input: &DiffInput<'_>, observed: &ObservedUser) -> impl Iterato
     input.owned.attributes.iter().filter(stuck).cloned()
 }
 
+/// What is ours, is no longer declared, and may not be removed now.
+fn left_behind(input: &DiffInput<'_>, observed: &ObservedUser) -> impl Iterator<Item = String> {
+    not_removable(input, observed).filter(|name| !declares(input.desired, name))
+}
+
 struct EnabledDecision {
     write: Option<bool>,
     applied: Option<bool>,
@@ -209,7 +214,9 @@ fn refused_attributes(input: &DiffInput<'_>) -> Vec<Notice> {
     }
     let unknown = (!unknown.is_empty()).then_some(Notice::AttributesUnknown(unknown));
     let read_only = (!read_only.is_empty()).then_some(Notice::AttributesReadOnly(read_only));
-    unknown.into_iter().chain(read_only).collect()
+    let stuck: Vec<String> = input.observed.into_iter().flat_map(|observed| left_behind(input, observed)).collect();
+    let stuck = (!stuck.is_empty()).then_some(Notice::AttributesNotRemovable(stuck));
+    unknown.into_iter().chain(read_only).chain(stuck).collect()
 }
 
 fn settled(input: &DiffInput<'_>, name: &AttributeName, values: &[AttributeValue]) -> bool {

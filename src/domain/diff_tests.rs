@@ -557,6 +557,7 @@ fn an_attribute_of_ours_that_may_not_be_removed_now_stays_ours() {
     case.profile = Some(profile(UnmanagedPolicy::AdminView, &[]));
     let plan = case.plan();
     assert_eq!((plan.steps, plan.owned.attributes), (vec![], names(&["team"])));
+    assert_eq!(plan.notices, [Notice::AttributesNotRemovable(vec!["team".to_owned()])]);
 }
 
 #[test]

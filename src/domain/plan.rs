@@ -137,6 +137,8 @@ pub enum Notice {
     AttributesUnknown(Vec<String>),
     /// The user profile does not let admins write these attributes.
     AttributesReadOnly(Vec<String>),
+    /// The user profile does not let admins remove these attributes, which are ours and no longer declared.
+    AttributesNotRemovable(Vec<String>),
 }
 
 /// What the resource put into the account.
