@@ -91,6 +91,7 @@ reasons! {
     AssumedCurrent = "The password was not set by this operator's record, and is taken to be that of the Secret until the Secret changes.",
     DriftCorrected = "An account differed from its resource without a change of the resource, and was put right. Events only.",
     Released = "The resource was let go without a request to Keycloak, as its annotation asks. Events only.",
+    RealmGone = "The resource is gone: the server has said for a minute that the realm does not exist. Events only.",
     AccountKept = "The resource is gone; the account was not made by it and stays. Events only.",
 }
 

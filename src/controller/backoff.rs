@@ -51,6 +51,13 @@ mod tests {
     }
 
     #[test]
+    fn equal_waits_are_spread() {
+        let waits: Vec<Duration> = (0..20).map(|_| jittered(Duration::from_mins(10))).collect();
+        assert!(waits.iter().all(|wait| within(*wait, 600.0)));
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
+    }
+
+    #[test]
     fn a_success_starts_over_for_that_object_alone() {
         let backoff = Backoff::default();
         for uid in ["a", "b"] {

@@ -1,5 +1,7 @@
 //! The other branch of a pass: the resource was deleted, the account follows.
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 
 use super::context::{Context, key_of};
@@ -12,17 +14,29 @@ use crate::api::{KeycloakUser, RELEASE, Reason, desired_user};
 use crate::domain::ObservedUser;
 use crate::keycloak::{Client, ErrorKind, KeycloakError, Operation};
 
+/// A realm of which the server has said for so long that it does not exist is gone, and its accounts with it.
+const REALM_GONE_AFTER: Duration = Duration::from_mins(1);
+
 /// Deletes the account if it is ours, sees that it is gone, and lets the resource go.
 pub(super) async fn cleanup(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<Outcome, Error> {
     if !finalizer::is_set(user) {
         return Ok(Outcome::Deleted(None));
     }
-    let reason = if is_released(user) { Some(Reason::Released) } else { delete(context, user, draft).await? };
+    let reason = delete(context, user, draft).await?;
     finalizer::remove(context, user).await?;
     Ok(Outcome::Deleted(reason))
 }
 
-fn is_released(user: &KeycloakUser) -> bool {
+/// Lets the resource go without a request to Keycloak.
+pub(super) async fn release(context: &Context, user: &KeycloakUser) -> Result<Outcome, Error> {
+    if finalizer::is_set(user) {
+        finalizer::remove(context, user).await?;
+    }
+    Ok(Outcome::Deleted(Some(Reason::Released)))
+}
+
+/// Whether somebody asked for that.
+pub(super) fn is_released(user: &KeycloakUser) -> bool {
     user.annotations().get(RELEASE).is_some_and(|value| value == "true")
 }
 
@@ -40,7 +54,12 @@ async fn delete(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
             Ok(None)
         }
         Err(ObserveError::ForeignAccount(_)) => Ok(Some(Reason::AccountKept)),
-        Err(error @ ObserveError::Keycloak(_)) => Err(error.into()),
+        Err(ObserveError::Keycloak(error))
+            if error.kind == ErrorKind::RealmNotFound && client.absent_for() >= REALM_GONE_AFTER =>
+        {
+            Ok(Some(Reason::RealmGone))
+        }
+        Err(error @ (ObserveError::Keycloak(_) | ObserveError::ClaimsIncomplete)) => Err(error.into()),
     }
 }
 

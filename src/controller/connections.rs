@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference;
-use super::error::{Class, Error, ObserveError, sentence};
+use super::error::{Class, Error, ObserveError, sentence, within};
 use super::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
 use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
@@ -26,10 +26,8 @@ pub(super) async fn reconcile(connection: Arc<KeycloakConnection>, context: Arc<
     if connection.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let attempt = tokio::time::timeout(PASS_LIMIT, attempt(&context, &connection)).await;
-    let result = attempt.unwrap_or(Err(Error::TimedOut(PASS_LIMIT)));
-    let report = tokio::time::timeout(REPORT_LIMIT, report(&context, &connection, &result)).await;
-    report.unwrap_or(Err(Error::TimedOut(REPORT_LIMIT)))?;
+    let result = within(PASS_LIMIT, attempt(&context, &connection)).await;
+    within(REPORT_LIMIT, report(&context, &connection, &result)).await?;
     result?;
     context.backoff.forget(&connection.uid().unwrap_or_default());
     Ok(Action::requeue(jittered(RECHECK)))
@@ -56,9 +54,6 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
     if connection.status.as_ref() == Some(&status) {
         return Ok(());
     }
-    if let Err(error) = result {
-        publish(context, connection, error).await;
-    }
     let (namespace, name) = key_of(connection);
     let api: Api<KeycloakConnection> = Api::namespaced(context.shared.client.clone(), &namespace);
     let metadata = ObjectMeta {
@@ -73,10 +68,14 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
     match api.replace_status(&name, &params, &object).await.map_err(Error::from) {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(connection = %key(connection), error = %failure, "the status cannot be written");
-            Err(failure)
+            return Err(failure);
         }
-        other => other.map(drop),
+        other => other.map(drop)?,
     }
+    if let Err(error) = result {
+        publish(context, connection, error).await;
+    }
+    Ok(())
 }
 
 fn status(connection: &KeycloakConnection, result: &Result<(), Error>) -> KeycloakConnectionStatus {
@@ -119,7 +118,7 @@ async fn publish(context: &Context, connection: &KeycloakConnection, error: &Err
         action: "Connect".to_owned(),
         secondary: None,
     };
-    if let Err(failure) = context.shared.recorder.publish(&event, &connection.object_ref(&())).await {
+    if let Err(failure) = context.publish(&event, &connection.object_ref(&())).await {
         warn!(connection = %key(connection), error = sentence(&failure), "an event cannot be published");
     }
 }

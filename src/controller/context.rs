@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::core::PartialObjectMeta;
-use kube::runtime::events::Recorder;
+use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Semaphore;
 
 use super::backoff::Backoff;
+use super::claims::Claims;
 use super::metrics::ControllerMetrics;
 use crate::api::{KeycloakConnection, KeycloakUser};
 use crate::domain::CredentialKey;
@@ -20,8 +21,10 @@ use crate::realm::RealmRegistry;
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) realms: RealmRegistry,
+    /// Which account belongs to which resource, over all namespaces.
+    pub(super) claims: Arc<Claims>,
     pub(super) credential_key: CredentialKey,
-    pub(super) recorder: Recorder,
+    pub(super) reporter: Reporter,
     pub(super) metrics: ControllerMetrics,
     pub(super) keycloak_metrics: KeycloakMetrics,
     /// Bounds the passes that run at one time, over all namespaces.
@@ -35,13 +38,29 @@ pub(super) struct Context {
     pub(super) connections: Store<KeycloakConnection>,
     pub(super) secrets: Store<PartialObjectMeta<Secret>>,
     pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
-    pub(super) backoff: Backoff,
+    pub(super) backoff: Arc<Backoff>,
 }
 
 impl Context {
+    /// Publishes an event. Each is an object of its own: a series would keep the words of its first event.
+    pub(super) async fn publish(&self, event: &Event, regarding: &ObjectReference) -> Result<(), kube::Error> {
+        let Shared { client, reporter, .. } = &*self.shared;
+        Recorder::new(client.clone(), reporter.clone()).publish(event, regarding).await
+    }
+
     /// The API for users of that namespace.
     pub(super) fn users_api(&self, namespace: &str) -> Api<KeycloakUser> {
         Api::namespaced(self.shared.client.clone(), namespace)
+    }
+
+    /// Waits until the caches of Secrets and ConfigMaps are filled; false if they never will be.
+    pub(super) async fn objects_listed(&self) -> bool {
+        self.secrets.wait_until_ready().await.is_ok() && self.config_maps.wait_until_ready().await.is_ok()
+    }
+
+    /// Waits until the caches of everything that users refer to are filled; false if they never will be.
+    pub(super) async fn referents_listed(&self) -> bool {
+        self.objects_listed().await && self.connections.wait_until_ready().await.is_ok()
     }
 
     /// UID and resourceVersion of a Secret, from the cache.

@@ -2,6 +2,7 @@
 //!
 //! Versions come from the caches; an object is read only when its version is another than the one last used.
 
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::runtime::reflector::ObjectRef;
@@ -42,6 +43,10 @@ pub(super) enum Password {
 
 /// Resolves a connection to its realm, which is opened if it is not, or if anything that it was made of has changed.
 pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -> Result<Connection, Error> {
+    // What is merely not read yet must not be taken for absent.
+    if context.referents_listed().now_or_never() != Some(true) {
+        return Err(Error::NotListed(namespace.to_owned()));
+    }
     let found = context.connections.get(&ObjectRef::new(name).within(namespace));
     let connection = found.ok_or_else(|| Error::ConnectionNotFound(name.to_owned()))?;
     let realm = realm(context, namespace, name, &connection).await?;

@@ -34,6 +34,11 @@ pub enum Error {
 /// Something that the resource refers to cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DereferenceError {
+    /// The caches are not filled.
+    #[error(
+        "the connections, Secrets and ConfigMaps of namespace {0} cannot be listed; does it exist, and does the operator have its Role there?"
+    )]
+    NotListed(String),
     /// The connection does not exist.
     #[error("KeycloakConnection {0} does not exist in this namespace; create it, or name another in connectionRef")]
     ConnectionNotFound(String),
@@ -111,6 +116,9 @@ pub enum ObserveError {
     /// An account that this resource did not create.
     #[error("{0}; it is left alone. Delete or rename one of the two")]
     ForeignAccount(String),
+    /// An account could be ours or another resource's, and not all resources are known yet.
+    #[error("whose account it is cannot be told before the resources of all watched namespaces have been read")]
+    ClaimsIncomplete,
     /// A request failed.
     #[error(transparent)]
     Keycloak(#[from] KeycloakError),
@@ -149,6 +157,11 @@ pub(super) fn sentence(error: &kube::Error) -> String {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
     }
+}
+
+/// Ends what takes longer than `limit`.
+pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(Error::TimedOut(limit)))
 }
 
 /// What helps against an error.
@@ -192,7 +205,9 @@ impl Error {
             Self::Act(ActError::UsernameNotGranted { .. }) => (Reason::UsernameNotGranted, Class::Terminal),
             Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
             Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
-            Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
+            Self::Kubernetes(_) | Self::Observe(ObserveError::ClaimsIncomplete) => {
+                (Reason::KubernetesError, Class::Transient(None))
+            }
             Self::Outdated => (Reason::KubernetesError, Class::Transient(Some(OUTDATED_RETRY))),
             Self::TimedOut(_) => (Reason::TimedOut, Class::Transient(None)),
         }
@@ -211,7 +226,7 @@ impl DereferenceError {
             Self::SecretNotFound(_) => (Reason::SecretNotFound, Class::Waiting),
             Self::SecretKeyNotFound { .. } => (Reason::SecretKeyNotFound, Class::Waiting),
             Self::SecretValueEmpty { .. } => (Reason::SecretValueEmpty, Class::Waiting),
-            Self::Kubernetes(_) => (Reason::KubernetesError, Class::Transient(None)),
+            Self::Kubernetes(_) | Self::NotListed(_) => (Reason::KubernetesError, Class::Transient(None)),
         }
     }
 }
@@ -232,5 +247,22 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         }
         ErrorKind::Rejected(_) => (Reason::ValueRejected, Class::Terminal),
         ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory => (Reason::PasswordRejected, Class::Terminal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_longer_than_its_limit_is_ended() {
+        let limit = Duration::from_mins(1);
+        let outcome = within::<()>(limit, std::future::pending()).await;
+        assert!(matches!(outcome, Err(Error::TimedOut(after)) if after == limit));
+        let in_time = within(limit, async {
+            tokio::time::sleep(Duration::from_secs(59)).await;
+            Ok(1)
+        });
+        assert_eq!(in_time.await.unwrap(), 1);
     }
 }

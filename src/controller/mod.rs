@@ -5,6 +5,8 @@
 
 mod act;
 mod backoff;
+mod changes;
+mod claims;
 mod cleanup;
 mod connections;
 mod context;
@@ -26,11 +28,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc::unbounded;
-use futures::future::join;
+use futures::future::join3;
 use futures::{Stream, StreamExt};
 use kube::Client;
 use kube::runtime::controller::{Config, Controller, Error as QueueError};
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use prometheus_client::registry::Registry;
@@ -44,6 +46,8 @@ pub use error::{ActError, Class, DereferenceError, Error, ObserveError};
 pub use metrics::ControllerMetrics;
 pub use watch::Scope;
 
+use backoff::Backoff;
+use claims::Claims;
 use context::{Context, Shared};
 use references::References;
 use watch::Wake;
@@ -58,6 +62,8 @@ const FIELD_MANAGER: &str = "keycloak-user-operator";
 const PASS_LIMIT: Duration = Duration::from_mins(1);
 /// Longest time for writing down what a pass came to.
 const REPORT_LIMIT: Duration = Duration::from_secs(15);
+/// Longest time that the first passes wait for the lists of what they look into.
+const LISTING_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time that passes under way are waited for at the end.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
 
@@ -119,9 +125,10 @@ pub async fn run(
     };
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(settings.instance.clone()) };
     let shared = Arc::new(Shared {
-        recorder: Recorder::new(client.clone(), reporter),
+        reporter,
         client,
         realms: RealmRegistry::default(),
+        claims: Arc::new(Claims::of_lists(settings.scopes.len())),
         credential_key,
         metrics: metrics.controller,
         keycloak_metrics: metrics.keycloak,
@@ -175,15 +182,26 @@ async fn watch_scope(
     });
     let mut caches = JoinSet::new();
     let (secrets, config_maps) = watch::spawn_versions(&scope, &shared.client, &wake, &mut caches);
-    let forget = {
-        let shared = Arc::clone(&shared);
-        move |name: &_| shared.realms.forget(name)
+    let backoff = Arc::new(Backoff::default());
+    let connection_gone = {
+        let (shared, backoff) = (Arc::clone(&shared), Arc::clone(&backoff));
+        move |name: &_, uid: &str| {
+            shared.realms.forget(name);
+            backoff.forget(uid);
+        }
+    };
+    let user_gone = {
+        let (metrics, backoff) = (shared.metrics.clone(), Arc::clone(&backoff));
+        move |uid: &str| {
+            metrics.forget(uid);
+            backoff.forget(uid);
+        }
     };
     let (connections, changed_connections) =
-        watch::connections(scope.api(&shared.client), Arc::clone(&wake), forget, &shared.metrics);
-    let (users, changed_users) = watch::users(scope.api(&shared.client), wake, &shared.metrics);
-    let context =
-        Arc::new(Context { shared, users, connections, secrets, config_maps, backoff: backoff::Backoff::default() });
+        watch::connections(scope.api(&shared.client), Arc::clone(&wake), connection_gone, &shared.metrics);
+    let (users, changed_users) =
+        watch::users(scope.api(&shared.client), wake, Arc::clone(&shared.claims), user_gone, &shared.metrics);
+    let context = Arc::new(Context { shared, users, connections, secrets, config_maps, backoff });
     let connections = control_connections(changed_connections, woken_connections, &context, concurrency, &shutdown);
     let users = control_users(changed_users, woken_users, &context, concurrency, &shutdown);
     tokio::select! {
@@ -231,8 +249,8 @@ fn control_users(
         .for_each(drain)
 }
 
-/// Starts each controller when the caches that its passes look into are filled, so that no pass takes for absent what
-/// is merely not read yet.
+/// Starts each controller when the caches that its passes look into are filled, or after a while all the same: where
+/// they cannot be filled, a deleted resource can still be released.
 async fn in_order(
     scope: &Scope,
     context: &Context,
@@ -240,25 +258,21 @@ async fn in_order(
     connections: impl Future<Output = ()>,
     users: impl Future<Output = ()>,
 ) {
-    let referents = async {
-        context.secrets.wait_until_ready().await?;
-        context.config_maps.wait_until_ready().await
+    let connections = async {
+        let _ = tokio::time::timeout(LISTING_LIMIT, context.objects_listed()).await;
+        connections.await;
     };
-    if referents.await.is_err() {
-        return;
-    }
+    let users = async {
+        let _ = tokio::time::timeout(LISTING_LIMIT, context.referents_listed()).await;
+        users.await;
+    };
     let listed = async {
-        if context.users.wait_until_ready().await.is_ok() {
+        if context.referents_listed().await && context.users.wait_until_ready().await.is_ok() {
             info!(?scope, "the caches are filled");
             waiting.one_more();
         }
     };
-    let users = async {
-        if context.connections.wait_until_ready().await.is_ok() {
-            join(users, listed).await;
-        }
-    };
-    join(connections, users).await;
+    join3(connections, users, listed).await;
 }
 
 /// Passes under way have so long to end after `shutdown`; a pod is killed after 30 s, and other work waits for the end.

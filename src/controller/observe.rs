@@ -59,8 +59,8 @@ pub(super) fn mark_of(user: &KeycloakUser) -> BirthMark {
     BirthMark::of(created, &user.uid().unwrap_or_default())
 }
 
-/// The account with our mark, whatever it is called by now. Among several it is the one with our name, else the only
-/// one that no other resource accounts for; in doubt none is taken.
+/// The account with our mark, whatever it is called by now (from Keycloak 26.6 on, which can look for it). Among several
+/// it is the one with our name, else the only one that no other resource accounts for; in doubt none is taken.
 async fn by_mark(
     context: &Context,
     client: &Client,
@@ -68,26 +68,21 @@ async fn by_mark(
     username: &Username,
     mark: BirthMark,
 ) -> Result<Option<ObservedUser>, Error> {
+    let claims = &context.shared.claims;
+    let uid = user.uid().unwrap_or_default();
     let mut found = client.users_born_at(mark).await?;
+    if !found.is_empty() && !claims.are_complete() {
+        return Err(Error::ClaimsIncomplete);
+    }
+    found.retain(|account| !claims.may_be_of_another(&uid, account));
     if let Some(named) = found.iter().position(|account| account.username.to_lowercase() == username.canonical()) {
         return Ok(Some(found.swap_remove(named)));
     }
-    found.retain(|account| !is_claimed(context, user, account));
     if found.len() > 1 {
         let message = "several accounts could be the one that this resource created, and none has its name".to_owned();
         return Err(Error::ForeignAccount(message));
     }
     Ok(found.pop())
-}
-
-fn is_claimed(context: &Context, user: &KeycloakUser, account: &ObservedUser) -> bool {
-    let claims = |other: &KeycloakUser| {
-        let id = other.status.as_ref().and_then(|status| status.user_id.as_deref());
-        other.uid() != user.uid()
-            && (id == Some(account.id.as_str())
-                || other.spec.username.to_lowercase() == account.username.to_lowercase())
-    };
-    context.users.find(claims).is_some()
 }
 
 fn ours(user: ObservedUser, unfinished: bool) -> Account {

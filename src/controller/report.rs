@@ -136,6 +136,10 @@ async fn forget(context: &Context, user: &KeycloakUser, draft: &Draft, reason: O
             let note = format!("let go as annotated; the account {} was not touched", account.escape_debug());
             publish(context, user, EventType::Normal, Reason::Released, &note).await;
         }
+        Some(Reason::RealmGone) => {
+            let note = "the realm does not exist any more, and no account in it";
+            publish(context, user, EventType::Normal, Reason::RealmGone, note).await;
+        }
         Some(reason) => {
             let note = format!("the account {} was not created by this resource and stays", account.escape_debug());
             publish(context, user, EventType::Normal, reason, &note).await;
@@ -153,7 +157,7 @@ async fn publish(context: &Context, user: &KeycloakUser, type_: EventType, reaso
         action: "Reconcile".to_owned(),
         secondary: None,
     };
-    if let Err(failure) = context.shared.recorder.publish(&event, &user.object_ref(&())).await {
+    if let Err(failure) = context.publish(&event, &user.object_ref(&())).await {
         warn!(user = %key(user), error = sentence(&failure), "an event cannot be published");
     }
 }

@@ -18,9 +18,11 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
+use super::changes::{Change, Changes};
+use super::claims::Claims;
 use super::context::key_of;
 use super::metrics::ControllerMetrics;
-use super::references::{References, Referent, ReferentKind, Referrer};
+use super::references::{References, Referent, ReferentKind};
 use crate::api::{ConnectionAuth, KeycloakConnection, KeycloakUser, ObjectKind};
 use crate::realm::ConnectionName;
 
@@ -76,72 +78,99 @@ fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, namespa
     let _ = to.unbounded_send(ObjectRef::new(name).within(namespace));
 }
 
-/// Users to look at: new ones, and those whose spec, finalizers or annotations changed.
+/// Users to look at: new ones, and those whose spec, finalizers or annotations changed. `gone` is told the UID of each
+/// that is no more.
 pub(super) fn users(
     api: Api<DeserializeGuard<KeycloakUser>>,
     wake: Arc<Wake>,
+    claims: impl AsRef<Claims> + Send + 'static,
+    gone: impl Fn(&str) + Send + 'static,
     metrics: &ControllerMetrics,
 ) -> (Store<KeycloakUser>, impl Stream<Item = Result<KeycloakUser, Error>> + Send + 'static) {
     let (reader, writer) = store();
+    let (mut changes, mut listed) = (Changes::default(), false);
+    let remember = move |event: &Event<KeycloakUser>| {
+        if let Event::Apply(user) | Event::InitApply(user) = event {
+            wake.user_references.set(&key_of(user), user_referents(user));
+            claims.as_ref().set(user);
+        }
+        for change in changes.of(event, version) {
+            if let Change::Gone { key, .. } = &change {
+                wake.user_references.remove(key);
+            }
+            if let Some(uid) = change.gone() {
+                claims.as_ref().remove(uid);
+                gone(uid);
+            }
+        }
+        if matches!(event, Event::InitDone) && !std::mem::replace(&mut listed, true) {
+            claims.as_ref().listed();
+        }
+    };
     let stream = decoded(api, metrics)
         .modify(strip)
-        .inspect(move |event| remember(&wake.user_references, event, user_referents))
+        .inspect(successes(remember))
         .reflect(writer)
         .applied_objects()
         .predicate_filter(changed_by_people(), PredicateConfig::default());
     (reader, stream)
 }
 
-/// Connections to look at; each change also wakes the users of the connection.
+/// Connections to look at; each change of their spec also wakes the users of the connection. `gone` is told of each
+/// that is no more.
 pub(super) fn connections(
     api: Api<DeserializeGuard<KeycloakConnection>>,
     wake: Arc<Wake>,
-    forget: impl Fn(&ConnectionName) + Send + 'static,
+    gone: impl Fn(&ConnectionName, &str) + Send + 'static,
     metrics: &ControllerMetrics,
 ) -> (Store<KeycloakConnection>, impl Stream<Item = Result<KeycloakConnection, Error>> + Send + 'static) {
     let (reader, writer) = store();
-    let mut generations = Generations::default();
+    let mut changes = Changes::default();
+    let remember = {
+        let wake = Arc::clone(&wake);
+        move |event: &Event<KeycloakConnection>| {
+            if let Event::Apply(connection) | Event::InitApply(connection) = event {
+                wake.connection_references.set(&key_of(connection), connection_referents(connection));
+            }
+        }
+    };
+    let tell = move |event: &Event<KeycloakConnection>| {
+        for change in changes.of(event, spec_version) {
+            let (namespace, name) = change.key().clone();
+            if let Change::Gone { key, .. } = &change {
+                wake.connection_references.remove(key);
+            }
+            if let Some(uid) = change.gone() {
+                gone(&ConnectionName { namespace: namespace.clone(), name: name.clone() }, uid);
+            }
+            wake.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
+        }
+    };
     let stream = decoded(api, metrics)
         .modify(strip)
-        .inspect({
-            let wake = Arc::clone(&wake);
-            move |event| remember(&wake.connection_references, event, connection_referents)
-        })
+        .inspect(successes(remember))
         .reflect(writer)
-        .inspect(move |event| {
-            if let Ok(Event::Delete(connection)) = event {
-                let (namespace, name) = key_of(connection);
-                forget(&ConnectionName { namespace, name });
-            }
-            if let Some((namespace, name)) = generations.changed(event) {
-                wake.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
-            }
-        })
+        .inspect(successes(tell))
         .applied_objects()
         .predicate_filter(changed_by_people(), PredicateConfig::default());
     (reader, stream)
 }
 
-/// Tells changes of a connection's spec from our own writes to its status.
-#[derive(Default)]
-struct Generations(std::collections::HashMap<Referrer, Option<i64>>);
-
-impl Generations {
-    fn changed(&mut self, event: &Result<Event<KeycloakConnection>, Error>) -> Option<Referrer> {
-        match event {
-            Ok(Event::Apply(connection) | Event::InitApply(connection)) => {
-                let key = key_of(connection);
-                let generation = connection.metadata.generation;
-                (self.0.insert(key.clone(), generation) != Some(generation)).then_some(key)
-            }
-            Ok(Event::Delete(connection)) => {
-                let key = key_of(connection);
-                self.0.remove(&key);
-                Some(key)
-            }
-            Ok(Event::Init | Event::InitDone) | Err(_) => None,
+fn successes<K>(mut see: impl FnMut(&Event<K>)) -> impl FnMut(&Result<Event<K>, Error>) {
+    move |event| {
+        if let Ok(event) = event {
+            see(event);
         }
     }
+}
+
+fn version<K: Resource>(object: &K) -> String {
+    object.meta().resource_version.clone().unwrap_or_default()
+}
+
+/// Leaves out our own writes to the status.
+fn spec_version(connection: &KeycloakConnection) -> String {
+    connection.metadata.generation.unwrap_or_default().to_string()
 }
 
 /// Caches which Secrets and ConfigMaps there are, in which version, and wakes those who refer to one that changed.
@@ -168,7 +197,7 @@ where
     PartialObjectMeta<K>: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync,
 {
     let (reader, writer) = store();
-    let wake = Arc::clone(wake);
+    let (wake, mut changes) = (Arc::clone(wake), Changes::default());
     let stream = watcher(api, config())
         .default_backoff()
         .modify(|object: &mut PartialObjectMeta<K>| {
@@ -178,9 +207,9 @@ where
         })
         .reflect(writer)
         .for_each(move |event| {
-            log_failure(kind, &event);
-            if let Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) = event {
-                let (namespace, name) = key_of(&object);
+            log_failure::<PartialObjectMeta<K>>(&event, &format!("{kind:?}"));
+            for change in event.iter().flat_map(|event| changes.of(event, version)) {
+                let (namespace, name) = change.key().clone();
                 wake.changed(&Referent { kind, namespace, name });
             }
             ready(())
@@ -189,9 +218,9 @@ where
     reader
 }
 
-fn log_failure<K>(kind: ReferentKind, event: &Result<Event<K>, Error>) {
+fn log_failure<K>(event: &Result<Event<K>, Error>, kind: &str) {
     if let Err(failure) = event {
-        warn!(?kind, error = %failure, "a watch failed; it is tried again");
+        warn!(kind, error = %failure, "a watch failed; it is tried again");
     }
 }
 
@@ -204,7 +233,10 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     let metrics = metrics.clone();
-    watcher(api, config()).default_backoff().filter_map(move |event| ready(readable(event, &metrics)))
+    watcher(api, config()).default_backoff().filter_map(move |event| {
+        log_failure(&event, &K::kind(&()));
+        ready(readable(event, &metrics))
+    })
 }
 
 fn readable<K: Resource<DynamicType = ()>>(
@@ -246,18 +278,6 @@ fn changed_by_people<K: Resource + 'static>() -> impl Predicate<K> {
     generation.combine(predicates::annotations)
 }
 
-fn remember<K: Resource>(
-    references: &References,
-    event: &Result<Event<K>, Error>,
-    referents: impl Fn(&K) -> HashSet<Referent>,
-) {
-    match event {
-        Ok(Event::Apply(object) | Event::InitApply(object)) => references.set(&key_of(object), referents(object)),
-        Ok(Event::Delete(object)) => references.remove(&key_of(object)),
-        Ok(Event::Init | Event::InitDone) | Err(_) => {}
-    }
-}
-
 fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
     let (namespace, _) = key_of(user);
     let secrets = user.spec.credentials.iter().map(|credential| Referent {
@@ -294,4 +314,23 @@ fn secret_names(auth: &ConnectionAuth) -> impl Iterator<Item = &str> {
     let client = auth.client_credentials.as_ref().map(|login| login.secret_ref.name.as_str());
     let password = auth.password.as_ref().map(|login| login.secret_ref.name.as_str());
     client.into_iter().chain(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+
+    use super::*;
+
+    #[test]
+    fn the_cache_holds_neither_managed_fields_nor_the_applied_manifest() {
+        let mut map = ConfigMap::default();
+        map.managed_fields_mut().push(ManagedFieldsEntry::default());
+        for name in [LAST_APPLIED, "theirs"] {
+            map.annotations_mut().insert(name.to_owned(), "value".to_owned());
+        }
+        strip(&mut map);
+        assert!(map.managed_fields().is_empty());
+        assert_eq!(map.annotations().keys().collect::<Vec<_>>(), ["theirs"]);
+    }
 }

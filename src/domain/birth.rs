@@ -8,9 +8,9 @@ use super::ObservedUser;
 ///
 /// Keycloak keeps the `createdTimestamp` of a POST, and no PUT changes it (seen on 26.7.3). The mark is the resource's
 /// own creation time in milliseconds, whose last three digits the API server leaves at zero, plus a remainder derived
-/// from its UID. Marks repeat (many resources are born in one second), so a mark is compared only for an account that
-/// an id or a name points to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// from its UID. Marks repeat (many resources are born in one second): an account that nothing but its mark points to
+/// is taken for ours only if no other resource accounts for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BirthMark(i64);
 
 impl BirthMark {
@@ -20,6 +20,12 @@ impl BirthMark {
         let hash = Sha256::digest(uid.as_bytes());
         let remainder = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) % 1000;
         Self(created_seconds * 1000 + i64::from(remainder))
+    }
+
+    /// The mark that an account with this creation time (in milliseconds) carries.
+    #[must_use]
+    pub fn read(created_timestamp: i64) -> Self {
+        Self(created_timestamp)
     }
 
     /// The mark in milliseconds, as Keycloak's `createdTimestamp`.

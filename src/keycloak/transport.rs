@@ -1,5 +1,6 @@
 //! Requests: connections, tokens, timeouts, and what the answers mean.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -63,6 +64,8 @@ pub struct Client {
     server: Server,
     token: Kept<Token, KeycloakError>,
     metrics: KeycloakMetrics,
+    /// Since when every answer has been that the realm does not exist.
+    absent_since: Mutex<Option<Instant>>,
 }
 
 /// What a server answered, when it was a success.
@@ -97,7 +100,7 @@ impl Client {
             // Without this the system must have certificates, for which there is no use.
             builder = builder.tls_certs_only([]);
         }
-        Ok(Self { http: builder.build()?, server, token: Kept::default(), metrics })
+        Ok(Self { http: builder.build()?, server, token: Kept::default(), metrics, absent_since: Mutex::new(None) })
     }
 
     /// A request below `/admin/realms/{realm}`, each segment encoded.
@@ -118,6 +121,20 @@ impl Client {
 
     /// Sends a request with the token; once more with a new one if the server does not take it.
     pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, KeycloakError> {
+        let outcome = self.send_with_token(operation, request).await;
+        let absent = outcome.as_ref().is_err_and(|error| error.kind == ErrorKind::RealmNotFound);
+        let mut since = self.absent_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = absent.then(|| since.unwrap_or_else(Instant::now));
+        outcome
+    }
+
+    /// For how long every answer has been that the realm does not exist; zero after any other answer, or none.
+    pub fn absent_for(&self) -> Duration {
+        let since = *self.absent_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    async fn send_with_token(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, KeycloakError> {
         let again = request.try_clone();
         let token = self.token().await?;
         match (self.exchange(operation, request.bearer_auth(token.expose())).await, again) {

@@ -35,7 +35,13 @@ thread_local! {
 }
 
 fn client_of(server: Server) -> Client {
-    Client { http: HTTP.with(Clone::clone), server, token: Kept::default(), metrics: KeycloakMetrics::default() }
+    Client {
+        http: HTTP.with(Clone::clone),
+        server,
+        token: Kept::default(),
+        metrics: KeycloakMetrics::default(),
+        absent_since: Mutex::new(None),
+    }
 }
 
 fn client(keycloak: &MockServer) -> Client {
@@ -806,4 +812,24 @@ async fn a_token_that_lives_for_ever_is_renewed_all_the_same() {
     Mock::given(any()).respond_with(ResponseTemplate::new(404)).mount(&keycloak).await;
     let error = client(&keycloak).user(&id()).await.unwrap_err();
     assert_eq!(error.operation, Operation::GetUser, "the login went well: {error}");
+}
+
+#[tokio::test]
+async fn a_realm_is_absent_for_as_long_as_nothing_else_is_answered() {
+    let keycloak = MockServer::start().await;
+    token_endpoint().respond_with(token(TOKEN)).mount(&keycloak).await;
+    let absent = || body(404, r#"{"error":"Realm not found."}"#);
+    for answer in [absent(), absent(), body(500, "{}"), absent(), body(200, "[]")] {
+        Mock::given(method("GET")).respond_with(answer).up_to_n_times(1).mount(&keycloak).await;
+    }
+    let client = client(&keycloak);
+    let mut since = Vec::new();
+    for _ in 0..5 {
+        let _ = client.user_named("john").await;
+        since.push(*client.absent_since.lock().unwrap());
+    }
+    assert!(since[0].is_some() && since[0] == since[1], "the first answer counts: {since:?}");
+    assert_eq!((since[2], since[4]), (None, None));
+    assert!(since[3] > since[0], "it starts over: {since:?}");
+    assert_eq!(client.absent_for(), Duration::ZERO);
 }

@@ -1,11 +1,14 @@
 //! The resource goes, the account follows, and nothing else does.
 
-use keycloak_user_operator::api::{FINALIZER, KeycloakConnection, KeycloakUser, RELEASE};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use std::time::Duration;
+
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use keycloak_user_operator::api::{FINALIZER, KeycloakUser, RELEASE};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::support::{condition, e2e, eventually};
+use crate::support::{ChildOperator, condition, e2e, eventually, eventually_within};
 
 #[test]
 fn an_account_that_is_gone_already_holds_nothing_back() {
@@ -52,8 +55,7 @@ fn a_deletion_that_cannot_be_carried_out_says_why_and_can_be_released() {
         world.user("stuck", json!({ "username": "stuck" })).await;
         let user = world.until("stuck", "Synced").await;
         assert_eq!(user.finalizers(), [FINALIZER]);
-        let connections: Api<KeycloakConnection> = world.api();
-        connections.delete("default", &DeleteParams::default()).await.unwrap();
+        world.disconnect("default").await;
         world.delete("stuck").await;
         eventually("a condition that says why", async || {
             let user = world.get_user("stuck").await;
@@ -74,8 +76,7 @@ fn a_connection_that_comes_back_lets_the_deletion_go_on() {
     e2e("a_connection_that_comes_back", async |world, _operator| {
         world.user("wait", json!({ "username": "waits" })).await;
         world.until("wait", "Synced").await;
-        let connections: Api<KeycloakConnection> = world.api();
-        connections.delete("default", &DeleteParams::default()).await.unwrap();
+        world.disconnect("default").await;
         world.delete("wait").await;
         eventually("the condition", async || {
             let user = world.get_user("wait").await;
@@ -107,5 +108,75 @@ fn finalizers_of_others_stay() {
             .patch("shared", &PatchParams::default(), &Patch::Merge(json!({ "metadata": { "finalizers": null } })))
             .await
             .unwrap();
+    });
+}
+
+#[test]
+fn a_suspended_resource_can_be_released_and_leaves_no_trace_in_the_metrics() {
+    e2e("a_suspended_resource_can_be_released", async |world, operator| {
+        let suspended = || operator.metric(r#"keycloakuser_users{reason="Suspended"}"#);
+        world.user("begun", json!({ "username": "begun" })).await;
+        world.until("begun", "Synced").await;
+        world.user("begun", json!({ "username": "begun", "suspend": true })).await;
+        world.until("begun", "Suspended").await;
+        world.user("never-begun", json!({ "username": "never-begun", "suspend": true })).await;
+        world.until("never-begun", "Suspended").await;
+        assert!((suspended() - 2.0).abs() < f64::EPSILON);
+        world.delete_and_wait("never-begun").await;
+        world.delete("begun").await;
+        world.annotate("begun", RELEASE, "true").await;
+        world.until_gone("begun").await;
+        assert!(world.keycloak.user("begun").await.is_some(), "no request was made");
+        eventually("both are forgotten", async || if suspended() == 0.0 { Ok(()) } else { Err(suspended()) }).await;
+    });
+}
+
+#[test]
+fn a_resource_can_be_released_where_the_role_of_the_namespace_is_gone() {
+    e2e("a_resource_can_be_released_without_role", async |world, operator| {
+        world.user("left", json!({ "username": "left" })).await;
+        world.until("left", "Synced").await;
+        operator.stop().await;
+        let chart = world.chart().await;
+        let bindings: Api<RoleBinding> = world.api();
+        for binding in bindings.list(&ListParams::default()).await.unwrap() {
+            if binding.name_any().ends_with(":watch") {
+                bindings.delete(&binding.name_any(), &DeleteParams::default()).await.unwrap();
+            }
+        }
+        world.delete("left").await;
+        let _operator = ChildOperator::spawn(&chart, &world.namespace);
+        eventually("a condition that says why", async || {
+            let user = world.get_user("left").await;
+            let ready = condition(&user, "Ready").unwrap();
+            if ready.message.contains("cannot be listed") { Ok(()) } else { Err(user.status) }
+        })
+        .await;
+        world.annotate("left", RELEASE, "true").await;
+        world.until_gone("left").await;
+    });
+}
+
+#[test]
+fn a_realm_that_stays_away_for_a_minute_is_gone_with_its_accounts() {
+    e2e("a_realm_that_stays_away", async |world, _operator| {
+        world.user("realmless", json!({ "username": "realmless" })).await;
+        world.until("realmless", "Synced").await;
+        world.keycloak.delete_realm().await;
+        world.delete("realmless").await;
+        eventually("a condition that says why", async || {
+            let user = world.get_user("realmless").await;
+            if condition(&user, "Ready").unwrap().reason == "RealmNotFound" { Ok(()) } else { Err(user.status) }
+        })
+        .await;
+        // The next try after a minute of this answer: the backoff stands at 64 s by then, a tenth more or less.
+        eventually_within(Duration::from_secs(150), "the resource is gone", async || {
+            match world.api::<KeycloakUser>().get_opt("realmless").await.unwrap() {
+                None => Ok(()),
+                Some(user) => Err(user.status),
+            }
+        })
+        .await;
+        world.until_event("realmless", "RealmGone").await;
     });
 }

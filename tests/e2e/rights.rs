@@ -50,29 +50,26 @@ enum Sign {
     OldConnectionStatus,
     /// There is no event about what is wrong.
     NoEvent,
-    /// An event that happens again is not counted.
-    NoSeries,
 }
 
 const OURS: &str = "keycloakuser.dev";
 
 #[rustfmt::skip]
-const ROWS: [Row; 17] = [
-    Row { role: "watch", verb: "list", group: OURS, resource: "keycloakusers", sign: Sign::NotReady },
+const ROWS: [Row; 16] = [
+    Row { role: "users", verb: "list", group: OURS, resource: "keycloakusers", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: OURS, resource: "keycloakconnections", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: "", resource: "secrets", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: "", resource: "configmaps", sign: Sign::NotReady },
-    Row { role: "watch", verb: "watch", group: OURS, resource: "keycloakusers", sign: Sign::NotFollowed },
+    Row { role: "users", verb: "watch", group: OURS, resource: "keycloakusers", sign: Sign::NotFollowed },
     Row { role: "watch", verb: "watch", group: OURS, resource: "keycloakconnections", sign: Sign::NotFollowed },
     Row { role: "watch", verb: "watch", group: "", resource: "secrets", sign: Sign::NotFollowed },
     Row { role: "watch", verb: "watch", group: "", resource: "configmaps", sign: Sign::NotFollowed },
     Row { role: "watch", verb: "get", group: "", resource: "secrets", sign: Sign::OldPassword },
     Row { role: "watch", verb: "get", group: "", resource: "configmaps", sign: Sign::AuthoritiesUnread },
-    Row { role: "watch", verb: "update", group: OURS, resource: "keycloakusers/status", sign: Sign::NoStatus },
+    Row { role: "users", verb: "update", group: OURS, resource: "keycloakusers/status", sign: Sign::NoStatus },
     Row { role: "watch", verb: "update", group: OURS, resource: "keycloakconnections/status", sign: Sign::OldConnectionStatus },
     Row { role: "watch", verb: "create", group: "events.k8s.io", resource: "events", sign: Sign::NoEvent },
-    Row { role: "watch", verb: "patch", group: "events.k8s.io", resource: "events", sign: Sign::NoSeries },
-    Row { role: "finalizer", verb: "patch", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
+    Row { role: "users", verb: "patch", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
     Row { role: "credential-key", verb: "create", group: "", resource: "secrets", sign: Sign::Ends },
     Row { role: "credential-key", verb: "get", group: "", resource: "secrets", sign: Sign::Ends },
 ];
@@ -128,7 +125,7 @@ impl<'a> Installed<'a> {
     async fn role(&self, role: &str) -> (Api<DynamicObject>, DynamicObject) {
         let client = self.world.client.clone();
         let api: Api<DynamicObject> = match role {
-            "finalizer" => Api::all_with(client, &ApiResource::erase::<ClusterRole>(&())),
+            "users" => Api::all_with(client, &ApiResource::erase::<ClusterRole>(&())),
             "watch" => Api::namespaced_with(client, &self.world.namespace, &ApiResource::erase::<Role>(&())),
             _ => Api::namespaced_with(client, &self.own_namespace, &ApiResource::erase::<Role>(&())),
         };
@@ -279,12 +276,6 @@ async fn see_sign(installed: &Installed<'_>, operator: &ChildOperator, row: &Row
             world.until(name, "SecretNotFound").await;
             assert!(installed.events_about(name).await.is_empty(), "{row:?}");
         }
-        Sign::NoSeries => {
-            installed.delete_secret(name).await;
-            world.until(name, "SecretNotFound").await;
-            let events = installed.events_about(name).await;
-            assert!(events.len() == 1 && events[0].series.is_none(), "{row:?}: {events:#?}");
-        }
         Sign::NotReady | Sign::NotFollowed | Sign::Ends => unreachable!("{row:?} is seen at the start"),
     }
 }
@@ -297,12 +288,6 @@ fn each_right_of_a_pass(name: &str, signs: &[Sign]) {
         for (index, row) in ROWS.iter().filter(|row| signs.contains(&row.sign)).enumerate() {
             let name = format!("row-{index}");
             installed.prepare(&name).await;
-            if row.sign == Sign::NoSeries {
-                installed.delete_secret(&name).await;
-                world.until(&name, "SecretNotFound").await;
-                world.secret(&name, &[("password", "the-first-password")]).await;
-                world.until(&name, "Synced").await;
-            }
             let all = installed.take(row).await;
             see_sign(&installed, &operator, row, &name).await;
             installed.until_denied(&operator, row).await;
@@ -318,7 +303,7 @@ fn a_pass_that_may_not_read_what_it_needs_or_write_to_the_user_says_so() {
 
 #[test]
 fn a_report_that_may_not_be_written_is_in_the_log() {
-    each_right_of_a_pass("rights_report", &[Sign::OldConnectionStatus, Sign::NoEvent, Sign::NoSeries]);
+    each_right_of_a_pass("rights_report", &[Sign::OldConnectionStatus, Sign::NoEvent]);
 }
 
 /// Goes through the rows of a sign that shows when the operator starts.
@@ -360,7 +345,7 @@ fn every_right_of_the_chart_is_in_the_table() {
     e2e_with("rights_table", json!({}), async |world| {
         let installed = Installed::new(&world).await;
         let mut rendered = Rights::new();
-        for role in ["watch", "finalizer", "credential-key"] {
+        for role in ["watch", "users", "credential-key"] {
             let (_, object) = installed.role(role).await;
             let rules: Vec<PolicyRule> = serde_json::from_value(object.data["rules"].clone()).expect("rules");
             for rule in rules.iter().flat_map(one_by_one) {
@@ -390,12 +375,10 @@ fn with_all_rights_nothing_is_denied_and_every_right_is_used() {
             if observed == connection.metadata.generation { Ok(()) } else { Err(observed) }
         })
         .await;
-        for _ in 0..2 {
-            installed.delete_secret("all").await;
-            world.until("all", "SecretNotFound").await;
-            world.secret("all", &[("password", "a-third-password")]).await;
-            world.until("all", "Synced").await;
-        }
+        installed.delete_secret("all").await;
+        world.until("all", "SecretNotFound").await;
+        world.secret("all", &[("password", "a-third-password")]).await;
+        world.until("all", "Synced").await;
         world.delete_and_wait("all").await;
         assert_eq!(world.keycloak.user("all").await, None);
         let log = operator.output();

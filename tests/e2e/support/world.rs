@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::api::rbac::v1::Role;
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use keycloak_user_operator::api::{
@@ -134,6 +134,11 @@ impl World {
     pub async fn connect(&self, spec: Value) {
         self.secret("keycloak-client", &[("client-id", OPERATOR_CLIENT), ("client-secret", OPERATOR_SECRET)]).await;
         self.connection("default", spec).await;
+    }
+
+    /// Deletes a connection.
+    pub async fn disconnect(&self, name: &str) {
+        self.api::<KeycloakConnection>().delete(name, &DeleteParams::default()).await.expect("the connection");
     }
 
     pub async fn connection(&self, name: &str, overrides: Value) {
