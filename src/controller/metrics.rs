@@ -30,7 +30,8 @@ pub struct ControllerMetrics {
     passes: Family<OutcomeLabel, Counter>,
     users: Family<ReasonLabel, Gauge>,
     undecodable: Counter,
-    states: Arc<Mutex<HashMap<String, Reason>>>,
+    /// The resources that exist, by UID, and the reason that each has by now.
+    states: Arc<Mutex<HashMap<String, Option<Reason>>>>,
 }
 
 impl ControllerMetrics {
@@ -64,15 +65,24 @@ impl ControllerMetrics {
         self.undecodable.inc();
     }
 
-    pub(super) fn set_state(&self, uid: &str, reason: Reason) {
-        let before = self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), reason);
-        self.leave(before);
-        self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+    /// A resource exists, so that its state counts until it is forgotten.
+    pub(super) fn appeared(&self, uid: &str) {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).entry(uid.to_owned()).or_default();
     }
 
+    /// Notes the state of a resource; one that has gone while its pass ran is not counted any more.
+    pub(super) fn set_state(&self, uid: &str, reason: Reason) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = states.get_mut(uid) {
+            self.leave(state.replace(reason));
+            self.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc();
+        }
+    }
+
+    /// A resource is gone.
     pub(super) fn forget(&self, uid: &str) {
-        let before = self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-        self.leave(before);
+        let state = self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.leave(state.flatten());
     }
 
     fn leave(&self, before: Option<Reason>) {
@@ -86,16 +96,31 @@ impl ControllerMetrics {
 mod tests {
     use super::*;
 
+    fn count(metrics: &ControllerMetrics, reason: Reason) -> i64 {
+        metrics.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).get()
+    }
+
     #[test]
     fn a_user_is_counted_in_one_state_at_a_time() {
         let metrics = ControllerMetrics::default();
-        let count = |reason: Reason| metrics.users.get_or_create(&ReasonLabel { reason: reason.as_str() }).get();
+        metrics.appeared("a");
+        metrics.appeared("b");
         metrics.set_state("a", Reason::SecretNotFound);
         metrics.set_state("a", Reason::Synced);
+        metrics.appeared("a");
         metrics.set_state("b", Reason::Synced);
-        assert_eq!((count(Reason::SecretNotFound), count(Reason::Synced)), (0, 2));
+        assert_eq!((count(&metrics, Reason::SecretNotFound), count(&metrics, Reason::Synced)), (0, 2));
         metrics.forget("a");
         metrics.forget("a");
-        assert_eq!(count(Reason::Synced), 1);
+        assert_eq!(count(&metrics, Reason::Synced), 1);
+    }
+
+    #[test]
+    fn a_user_that_went_while_its_pass_ran_is_not_counted() {
+        let metrics = ControllerMetrics::default();
+        metrics.appeared("a");
+        metrics.forget("a");
+        metrics.set_state("a", Reason::Synced);
+        assert_eq!(count(&metrics, Reason::Synced), 0);
     }
 }

@@ -214,6 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn periodic_checks_are_spread() {
+        let outcome = Outcome::Unchanged(Duration::from_mins(10));
+        let checks: Vec<Action> = (0..20).map(|_| next(&outcome)).collect();
+        assert!(checks.iter().any(|check| *check != checks[0]), "{checks:?}");
+    }
+
+    #[test]
     fn notes_are_cut_between_characters() {
         assert_eq!(truncated("aü", 2), "a");
         assert_eq!(truncated("aü", 3), "aü");

@@ -88,9 +88,10 @@ pub(super) fn users(
     metrics: &ControllerMetrics,
 ) -> (Store<KeycloakUser>, impl Stream<Item = Result<KeycloakUser, Error>> + Send + 'static) {
     let (reader, writer) = store();
-    let (mut changes, mut listed) = (Changes::default(), false);
+    let (mut changes, mut listed, counted) = (Changes::default(), false, metrics.clone());
     let remember = move |event: &Event<KeycloakUser>| {
         if let Event::Apply(user) | Event::InitApply(user) = event {
+            counted.appeared(user.metadata.uid.as_deref().unwrap_or_default());
             wake.user_references.set(&key_of(user), user_referents(user));
             claims.as_ref().set(user);
         }
@@ -319,18 +320,69 @@ fn secret_names(auth: &ConnectionAuth) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+    use serde_json::{Value, json};
+    use wiremock::matchers::{any, query_param};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
 
-    #[test]
-    fn the_cache_holds_neither_managed_fields_nor_the_applied_manifest() {
-        let mut map = ConfigMap::default();
-        map.managed_fields_mut().push(ManagedFieldsEntry::default());
-        for name in [LAST_APPLIED, "theirs"] {
-            map.annotations_mut().insert(name.to_owned(), "value".to_owned());
+    fn laden(api_version: &str, kind: &str, rest: &Value) -> Value {
+        let fields = serde_json::to_value(ManagedFieldsEntry::default()).unwrap();
+        let annotations = json!({ LAST_APPLIED: "{}", "theirs": "value" });
+        let mut object = json!({
+            "apiVersion": api_version, "kind": kind,
+            "metadata": {
+                "name": "laden", "namespace": "ns", "uid": "u", "resourceVersion": "1",
+                "managedFields": [fields], "annotations": annotations, "labels": { "theirs": "value" },
+            },
+        });
+        object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        object
+    }
+
+    /// An API server with one object; its watches say nothing.
+    async fn api_server(object: Value) -> (MockServer, Client) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let server = MockServer::start().await;
+        let silent = ResponseTemplate::new(200).set_delay(std::time::Duration::from_mins(1));
+        Mock::given(query_param("watch", "true")).respond_with(silent).mount(&server).await;
+        let list = json!({
+            "apiVersion": object["apiVersion"], "kind": "List", "metadata": { "resourceVersion": "1" }, "items": [object],
+        });
+        Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(list)).mount(&server).await;
+        let client = Client::try_from(kube::Config::new(server.uri().parse().unwrap())).unwrap();
+        (server, client)
+    }
+
+    fn wake() -> Arc<Wake> {
+        let ((users, _), (connections, _)) = (futures::channel::mpsc::unbounded(), futures::channel::mpsc::unbounded());
+        let (user_references, connection_references) = (References::default(), References::default());
+        Arc::new(Wake { users, connections, user_references, connection_references })
+    }
+
+    #[tokio::test]
+    async fn the_cache_of_users_holds_neither_managed_fields_nor_the_applied_manifest() {
+        let user = laden("keycloakuser.dev/v1alpha1", "KeycloakUser", &json!({ "spec": { "username": "laden" } }));
+        let (_server, client) = api_server(user).await;
+        let claims = Arc::new(Claims::of_lists(1));
+        let (reader, stream) = users(Api::all(client), wake(), claims, |_| (), &ControllerMetrics::default());
+        tokio::select! {
+            listed = reader.wait_until_ready() => listed.unwrap(),
+            () = stream.for_each(|_| ready(())) => panic!("the watch has ended"),
         }
-        strip(&mut map);
-        assert!(map.managed_fields().is_empty());
-        assert_eq!(map.annotations().keys().collect::<Vec<_>>(), ["theirs"]);
+        let cached = reader.find(|_| true).unwrap();
+        assert!(cached.managed_fields().is_empty());
+        assert_eq!(cached.annotations().keys().collect::<Vec<_>>(), ["theirs"]);
+    }
+
+    #[tokio::test]
+    async fn the_cache_of_secrets_holds_names_and_versions_alone() {
+        let (_server, client) = api_server(laden("v1", "PartialObjectMetadata", &json!({}))).await;
+        let mut tasks = JoinSet::new();
+        let reader = spawn_metadata::<Secret>(Api::all(client), ReferentKind::Secret, &wake(), &mut tasks);
+        reader.wait_until_ready().await.unwrap();
+        let cached = reader.find(|_| true).unwrap();
+        assert_eq!(version(&*cached), "1");
+        assert!(cached.managed_fields().is_empty() && cached.annotations().is_empty() && cached.labels().is_empty());
     }
 }
