@@ -7,6 +7,7 @@ mod error;
 mod kept;
 mod metrics;
 mod operation;
+mod sessions;
 mod transport;
 mod users;
 mod wire;

@@ -23,11 +23,19 @@ pub enum Operation {
     ResetPassword,
     /// `GET /users/profile`
     GetUserProfile,
+    /// `POST /users/{id}/logout`
+    LogOut,
+    /// `GET /users/{id}/consents`
+    FindOfflineClients,
+    /// `GET /users/{id}/offline-sessions/{client}`
+    FindOfflineSessions,
+    /// `DELETE /sessions/{session}?isOffline=true`
+    DeleteOfflineSession,
 }
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -37,6 +45,10 @@ impl Operation {
         Self::GetCredentials,
         Self::ResetPassword,
         Self::GetUserProfile,
+        Self::LogOut,
+        Self::FindOfflineClients,
+        Self::FindOfflineSessions,
+        Self::DeleteOfflineSession,
     ];
 
     /// The label in metrics and logs.
@@ -52,6 +64,10 @@ impl Operation {
             Self::GetCredentials => "get_credentials",
             Self::ResetPassword => "reset_password",
             Self::GetUserProfile => "get_user_profile",
+            Self::LogOut => "log_out",
+            Self::FindOfflineClients => "find_offline_clients",
+            Self::FindOfflineSessions => "find_offline_sessions",
+            Self::DeleteOfflineSession => "delete_offline_session",
         }
     }
 }
@@ -68,6 +84,9 @@ impl fmt::Display for Operation {
             Self::GetCredentials => "reading the account's credentials",
             Self::ResetPassword => "setting the password",
             Self::GetUserProfile => "reading the realm's user profile",
+            Self::LogOut => "ending the account's sessions",
+            Self::FindOfflineClients | Self::FindOfflineSessions => "looking for the account's offline sessions",
+            Self::DeleteOfflineSession => "ending an offline session of the account",
         })
     }
 }

@@ -254,9 +254,13 @@ fn login_hint(report: &ErrorRepresentation) -> Option<&'static str> {
 /// Keycloak says "Realm not found." or "Realm does not exist", and "User not found" of an account. The 404 of a gateway,
 /// or of another path than the Admin API's, says neither; it must not count as the end of an account.
 fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
-    match report.error.as_deref() {
-        Some(error) if error.starts_with("Realm ") => ErrorKind::RealmNotFound,
-        Some("User not found") if operation != Operation::GetToken => ErrorKind::NotFound,
+    match (operation, report.error.as_deref()) {
+        (_, Some(error)) if error.starts_with("Realm ") => ErrorKind::RealmNotFound,
+        (Operation::GetToken, _) => ErrorKind::Unexpected("status 404".to_owned()),
+        (_, Some("User not found"))
+        | (Operation::FindOfflineSessions, Some("Client not found"))
+        // Written so by 26.7.
+        | (Operation::DeleteOfflineSession, Some("Sesssion not found" | "Session not found")) => ErrorKind::NotFound,
         _ => ErrorKind::Unexpected("status 404".to_owned()),
     }
 }

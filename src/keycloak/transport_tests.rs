@@ -101,10 +101,14 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::GetCredentials => client.password_created_date(&id()).await.map(drop),
         Operation::ResetPassword => client.reset_password(&id(), &password, false).await,
         Operation::GetUserProfile => client.user_profile().await.map(drop),
+        Operation::LogOut => client.log_out(&id()).await,
+        Operation::FindOfflineClients => client.clients_with_offline_sessions(&id()).await.map(drop),
+        Operation::FindOfflineSessions => client.offline_sessions(&id(), "client").await.map(drop),
+        Operation::DeleteOfflineSession => client.delete_offline_session("session").await,
     }
 }
 
-const ALL: [Operation; 9] = [
+const ALL: [Operation; 13] = [
     Operation::GetToken,
     Operation::GetUser,
     Operation::FindUsers,
@@ -114,6 +118,10 @@ const ALL: [Operation; 9] = [
     Operation::GetCredentials,
     Operation::ResetPassword,
     Operation::GetUserProfile,
+    Operation::LogOut,
+    Operation::FindOfflineClients,
+    Operation::FindOfflineSessions,
+    Operation::DeleteOfflineSession,
 ];
 
 /// The error that this answer to that call gives.
@@ -192,6 +200,38 @@ async fn an_account_that_the_server_does_not_know_is_none_and_needs_no_deletion(
     let client = client(&keycloak);
     assert_eq!(client.user(&id()).await.unwrap(), None);
     client.delete_user(&id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_that_the_server_does_not_know_has_no_sessions() {
+    client(&keycloak(body(404, r#"{"error":"User not found"}"#)).await).end_sessions(&id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_offline_session_that_has_ended_meanwhile_is_no_failure() {
+    let keycloak = MockServer::start().await;
+    token_endpoint().respond_with(token(TOKEN)).mount(&keycloak).await;
+    let logout = Mock::given(method("POST")).and(path(format!("/admin/realms/staff/users/{ID}/logout")));
+    logout.respond_with(ResponseTemplate::new(204)).expect(1).mount(&keycloak).await;
+    let consents = json!([{ "clientId": "app", "additionalGrants": [{ "client": "c1", "key": "Offline Token" }] }]);
+    let list = |tail: &str| Mock::given(method("GET")).and(path(format!("/admin/realms/staff/users/{ID}/{tail}")));
+    list("consents").respond_with(ResponseTemplate::new(200).set_body_json(consents)).mount(&keycloak).await;
+    let sessions = json!([{ "id": "s-1", "username": "johndoe" }, { "id": "s-2" }]);
+    list("offline-sessions/c1").respond_with(ResponseTemplate::new(200).set_body_json(sessions)).mount(&keycloak).await;
+    for (session, answer) in [("s-1", body(404, r#"{"error":"Sesssion not found"}"#)), ("s-2", body(204, ""))] {
+        let delete = Mock::given(method("DELETE")).and(path(format!("/admin/realms/staff/sessions/{session}")));
+        delete.and(query_param("isOffline", "true")).respond_with(answer).expect(1).mount(&keycloak).await;
+    }
+    client(&keycloak).end_sessions(&id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_of_dots_leads_nowhere() {
+    for dots in [".", "..", ""] {
+        let keycloak = keycloak(ResponseTemplate::new(200).set_body_json(json!([{ "id": dots }]))).await;
+        let kind = client(&keycloak).offline_sessions(&id(), "client").await.unwrap_err().kind;
+        assert_eq!(kind, unexpected("an id of another form"));
+    }
 }
 
 #[tokio::test]
@@ -337,7 +377,13 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn a_success_that_is_not_the_expected_json_is_not_believed() {
-    for operation in [Operation::GetToken, Operation::GetUser, Operation::FindUsers, Operation::GetUserProfile] {
+    for operation in [
+        Operation::GetToken,
+        Operation::GetUser,
+        Operation::FindUsers,
+        Operation::GetUserProfile,
+        Operation::FindOfflineSessions,
+    ] {
         for text in ["<html>Sign in</html>", "", r#"{"id":"8c7d2f3e","usern"#, "[{}]", "7"] {
             let kind = error(operation, body(200, text)).await.kind;
             let ErrorKind::Unexpected(detail) = kind else { panic!("{operation:?} of {text}: {kind:?}") };

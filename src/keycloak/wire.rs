@@ -125,6 +125,25 @@ pub(super) struct CredentialRepresentation {
     pub(super) created_date: Option<i64>,
 }
 
+/// What a user granted to a client; an offline session appears as a grant too.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConsentRepresentation {
+    #[serde(default)]
+    pub(super) additional_grants: Vec<AdditionalGrant>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AdditionalGrant {
+    /// The client's id.
+    pub(super) client: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SessionRepresentation {
+    pub(super) id: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserProfileRepresentation {
