@@ -78,7 +78,7 @@ reasons! {
     Forbidden = "The connection's account lacks a right in Keycloak. Grant it the roles that the documentation names.",
     RealmNotFound = "The realm of the connection does not exist.",
     InvalidSpec = "The spec breaks a rule of the schema. Correct it.",
-    UsernameNotGranted = "The connection's `grants.usernames` do not allow this username. Choose another, or extend the grants.",
+    NotGranted = "The grants of the connection do not allow a value. The message names the rule and the value. Choose another, or have the grants extended.",
     ForeignAccount = "An account of that name or id exists that this resource did not create; it is left alone. Delete or rename one of the two.",
     UsernameTaken = "Another account of the realm has that username. Choose another, or rename that account.",
     EmailTaken = "Another account of the realm has that e-mail address. Change one of the two.",

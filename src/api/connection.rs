@@ -5,6 +5,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ConnectionGrants;
+
 /// One realm of one Keycloak, the credentials for it, and what its users may be.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[kube(
@@ -59,7 +61,7 @@ pub struct KeycloakConnectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<ConnectionSync>,
 
-    /// What users of this connection may be. Absent: anything.
+    /// What users of this connection may be and may be given. Absent: anything that needs no words here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<ConnectionGrants>,
 }
@@ -159,17 +161,6 @@ pub enum Reenable {
     OnSpecChange,
     /// As any other drift. A lock by brute-force protection is left alone all the same.
     Always,
-}
-
-/// What users of this connection may be.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectionGrants {
-    /// Usernames that resources of this connection may claim: patterns in which `*` stands for any characters, without
-    /// regard to case. Absent or empty: any. Checked when an account is created or renamed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256), inner(length(min = 1, max = 255)))]
-    pub usernames: Vec<String>,
 }
 
 /// Whether the connection works. Written whole, by the operator alone.

@@ -8,16 +8,17 @@ mod condition;
 mod connection;
 mod crd;
 mod desired;
+mod grants;
 mod user;
 
 pub use condition::{ConditionType, Reason};
 pub use connection::{
-    CaReference, ClientCredentials, ConnectionAuth, ConnectionGrants, ConnectionSync, ConnectionTls,
-    KeycloakConnection, KeycloakConnectionSpec, KeycloakConnectionStatus, ObjectKind, PasswordLogin, Reenable,
-    SecretReference,
+    CaReference, ClientCredentials, ConnectionAuth, ConnectionSync, ConnectionTls, KeycloakConnection,
+    KeycloakConnectionSpec, KeycloakConnectionStatus, ObjectKind, PasswordLogin, Reenable, SecretReference,
 };
 pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};
+pub use grants::{ConnectionGrants, Permission};
 pub use user::{
     Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialType, KeycloakUser,
     KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, SecretKeyReference, ValueSource,

@@ -15,7 +15,7 @@ use super::error::DereferenceError as Error;
 use crate::api::{
     CaReference, ConnectionAuth, Credential, KeycloakConnection, KeycloakConnectionSpec, ObjectKind, Reenable,
 };
-use crate::domain::{PasswordRecord, SecretVersion, UsernameGrants};
+use crate::domain::{Grants, PasswordRecord, SecretVersion};
 use crate::keycloak::{CertificateAuthorities, Client, Login, Server};
 use crate::realm::{ConnectionName, Realm};
 
@@ -28,7 +28,7 @@ pub(super) struct Connection {
     pub(super) realm: Arc<Realm>,
     pub(super) sweep_interval: Duration,
     pub(super) reenable_always: bool,
-    pub(super) usernames: UsernameGrants,
+    pub(super) grants: Grants,
 }
 
 /// The password that the account shall have.
@@ -57,7 +57,7 @@ pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -
         realm,
         sweep_interval: sweep_interval(spec),
         reenable_always: sync.reenable == Some(Reenable::Always),
-        usernames: UsernameGrants::new(spec.grants.as_ref().map_or(&[], |grants| &grants.usernames)),
+        grants: spec.grants.as_ref().map(Grants::from).unwrap_or_default(),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{Reason, Violation};
+use crate::domain::NotGranted;
 use crate::keycloak::{ErrorKind, KeycloakError};
 
 /// A pass that did not reach its end, by the phase that failed.
@@ -127,13 +128,13 @@ pub enum ObserveError {
 /// The account cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
-    /// The connection does not allow the username.
-    #[error("grants.usernames of KeycloakConnection {connection} do not allow the username {username}")]
-    UsernameNotGranted {
+    /// The connection does not grant a value.
+    #[error("KeycloakConnection {connection}: {refusal}; choose another value, or have the grants extended")]
+    NotGranted {
         /// Name of the connection.
         connection: String,
-        /// The username.
-        username: String,
+        /// The value and the rule.
+        refusal: NotGranted,
     },
     /// Creating it met an account that this resource did not create.
     #[error(
@@ -202,7 +203,7 @@ impl Error {
             Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error)) => {
                 keycloak(&error.kind)
             }
-            Self::Act(ActError::UsernameNotGranted { .. }) => (Reason::UsernameNotGranted, Class::Terminal),
+            Self::Act(ActError::NotGranted { .. }) => (Reason::NotGranted, Class::Terminal),
             Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
             Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
             Self::Kubernetes(_) | Self::Observe(ObserveError::ClaimsIncomplete) => {

@@ -15,7 +15,7 @@ use super::status::{Draft, Verdict};
 use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
-    DesiredUser, DiffInput, Field, NewUser, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
+    DesiredUser, DiffInput, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
     differs_in_attributes, update_of,
 };
 
@@ -91,7 +91,7 @@ impl Pass<'_> {
     }
 
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
-        self.check_grant()?;
+        self.connection.grants.check_creation(self.desired).map_err(|refusal| self.not_granted(refusal))?;
         let (client, username) = (self.connection.realm.client(), &self.desired.username);
         let sent = match &password {
             Password::Value { value, temporary, .. } => Some((value, *temporary)),
@@ -163,7 +163,7 @@ impl Pass<'_> {
         if let Some(message) = known {
             return Ok(Some(message.to_owned()));
         }
-        self.change(draft, plan, observed, update).await?;
+        self.change(draft, plan, observed, (update, fields)).await?;
         let left = self.verify(draft, plan, observed).await?;
         let kept: BTreeSet<Field> = fields.difference(&left).cloned().collect();
         if !kept.is_empty() {
@@ -180,11 +180,10 @@ impl Pass<'_> {
         draft: &mut Draft,
         plan: &Plan,
         observed: &ObservedUser,
-        update: &ProfileUpdate,
+        (update, fields): (&ProfileUpdate, &BTreeSet<Field>),
     ) -> Result<(), Error> {
-        if update.username.is_some() {
-            self.check_grant()?;
-        }
+        let granted = self.connection.grants.check_change(self.desired, observed, fields);
+        granted.map_err(|refusal| self.not_granted(refusal))?;
         draft.owned.attributes.extend(plan.owned.attributes.iter().cloned());
         if update.enabled == Some(false) {
             draft.owned.enabled = Some(false);
@@ -235,12 +234,8 @@ impl Pass<'_> {
         self.user.annotations().get(RECONCILE_REQUESTED_AT) != handled
     }
 
-    fn check_grant(&self) -> Result<(), ActError> {
-        if self.connection.usernames.allow(self.desired.username.as_str()) {
-            return Ok(());
-        }
-        let username = self.desired.username.as_str().escape_debug().to_string();
-        Err(ActError::UsernameNotGranted { connection: self.connection.name.clone(), username })
+    fn not_granted(&self, refusal: NotGranted) -> ActError {
+        ActError::NotGranted { connection: self.connection.name.clone(), refusal }
     }
 
     fn outcome(&self, draft: &Draft, plan: &Plan, not_kept: Option<String>) -> Outcome {

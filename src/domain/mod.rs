@@ -18,7 +18,7 @@ pub use credential::{
 };
 pub use desired::DesiredUser;
 pub use diff::{DiffInput, diff, differs_in_attributes};
-pub use grants::UsernameGrants;
+pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{
     AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,
     UserId, Username,

@@ -30,3 +30,4 @@ mod refusals;
 mod rights;
 mod steady;
 mod support;
+mod tenancy;

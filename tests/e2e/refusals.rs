@@ -225,11 +225,11 @@ fn a_username_that_is_not_granted_is_refused_at_creation_and_at_a_rename() {
         world.connect(json!({ "grants": { "usernames": ["svc-*"] } })).await;
         let _operator = world.operator().await;
         world.user("g", json!({ "username": "boss" })).await;
-        refused(&world, "g", "UsernameNotGranted", &["grants.usernames", "boss"], "Stalled").await;
+        refused(&world, "g", "NotGranted", &["grants.usernames", "boss"], "Stalled").await;
         world.user("g", json!({ "username": "SVC-mail" })).await;
         world.until("g", "Synced").await;
         world.user("g", json!({ "username": "boss" })).await;
-        world.until("g", "UsernameNotGranted").await;
+        world.until("g", "NotGranted").await;
         assert!(world.keycloak.user("svc-mail").await.is_some());
         assert_eq!(world.keycloak.user("boss").await, None);
         world.connection("default", json!({ "grants": { "usernames": ["svc-*", "boss"] } })).await;
