@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Attribute, KeycloakUserSpec};
+use super::{Attribute, Credential, CredentialSync, KeycloakUserSpec};
 use crate::domain::{
     AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
 };
@@ -33,6 +33,7 @@ impl fmt::Display for Violation {
 /// # Errors
 /// The first field that breaks a rule.
 pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
+    credentials(&spec.credentials)?;
     Ok(DesiredUser {
         username: Username::parse(&spec.username).map_err(at("spec.username"))?,
         first_name: profile_text(spec.first_name.as_deref(), "spec.firstName")?,
@@ -42,6 +43,16 @@ pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
         enabled: spec.enabled,
         attributes: attributes(&spec.attributes)?,
     })
+}
+
+fn credentials(declared: &[Credential]) -> Result<(), Violation> {
+    let undone = |credential: &Credential| {
+        credential.temporary == Some(true) && credential.sync == Some(CredentialSync::Enforce)
+    };
+    match declared.iter().position(undone) {
+        Some(index) => Err(at(&format!("spec.credentials[{index}].temporary"))(Flaw::EnforcedTemporary)),
+        None => Ok(()),
+    }
 }
 
 fn attributes(declared: &[Attribute]) -> Result<BTreeMap<AttributeName, Vec<AttributeValue>>, Violation> {

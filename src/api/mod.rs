@@ -20,8 +20,8 @@ pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};
 pub use grants::{ConnectionGrants, Permission};
 pub use user::{
-    Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialType, KeycloakUser,
-    KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, SecretKeyReference, ValueSource,
+    Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialSync, CredentialType,
+    KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, SecretKeyReference, ValueSource,
 };
 
 /// The API group; also the prefix of the finalizer, the labels and the annotations.
@@ -37,3 +37,5 @@ pub const RECONCILE_REQUESTED_AT: &str = "keycloakuser.dev/reconcile-requested-a
 pub const REENABLE: &str = "keycloakuser.dev/reenable";
 /// `"true"` lets a deleted resource go without a request to Keycloak.
 pub const RELEASE: &str = "keycloakuser.dev/release";
+/// Any new value has the current passwords sent once; answered by `status.lastHandledSetCredentials`.
+pub const SET_CREDENTIALS: &str = "keycloakuser.dev/set-credentials";

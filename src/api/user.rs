@@ -142,8 +142,9 @@ pub struct Attribute {
 }
 
 /// A credential whose value comes from a Secret.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.temporary) && self.temporary && has(self.sync) && self.sync == 'Enforce')").message("a temporary password is there to be changed by the user, which sync: Enforce would undo: choose one of the two"))]
 pub struct Credential {
     /// Type of the credential.
     #[serde(rename = "type")]
@@ -152,15 +153,34 @@ pub struct Credential {
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<bool>,
+    /// How the account's password follows the Secret; `OnChange` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<CredentialSync>,
+    /// True: whenever the operator changes the password of an existing account, the account's sessions are ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke_sessions: Option<bool>,
     /// Where the value is read from.
     pub value_from: ValueSource,
+}
+
+/// How the account's password follows its Secret.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CredentialSync {
+    /// Sent when the value in the Secret changes. What the user chooses in between stays.
+    #[default]
+    OnChange,
+    /// Sent with the creation of the account and never again: an initial password.
+    Once,
+    /// As `OnChange`, and put back when somebody else has changed it. Cannot work where the realm's password policy
+    /// remembers old passwords.
+    Enforce,
 }
 
 /// The types of credential that the operator sets.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum CredentialType {
-    /// A password. It is set when the Secret's value changes, and at no other time.
+    /// A password. It is set when the Secret's value changes; `sync` says what else.
     Password,
 }
 
@@ -217,6 +237,9 @@ pub struct KeycloakUserStatus {
     /// The value of the annotation `keycloakuser.dev/reenable` that was answered last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reenable: Option<String>,
+    /// The value of the annotation `keycloakuser.dev/set-credentials` that was answered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_set_credentials: Option<String>,
 }
 
 /// What the resource put into the account.
@@ -255,9 +278,13 @@ pub struct CredentialRecord {
     pub secret_resource_version: String,
     /// Which key made `digest`. Another key: the digest says nothing.
     pub key_id: String,
-    /// HMAC-SHA256 of the value, under a key that only the operator has.
+    /// HMAC-SHA256 of the value that was taken over last, under a key that only the operator has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// Creation date (milliseconds) of the password in Keycloak as it was set, by which a change by somebody else is
+    /// noticed; only with `sync: Enforce`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_date: Option<i64>,
     /// A reset that was begun; whether it arrived is told by the credential's creation date in Keycloak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingReset>,
@@ -267,6 +294,9 @@ pub struct CredentialRecord {
     /// True: the password was never sent, but is taken to be the one of the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<bool>,
+    /// True: it was set as one that the user must change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<bool>,
 }
 
 /// A password reset that was begun.

@@ -128,6 +128,7 @@ mod tests {
             email_verified: false,
             enabled: true,
             attributes: std::collections::BTreeMap::new(),
+            required_actions: std::collections::BTreeSet::new(),
         }
     }
 

@@ -11,9 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::backoff::Backoff;
 use super::claims::Claims;
+use super::credential_key::CredentialKeys;
 use super::metrics::ControllerMetrics;
 use crate::api::{KeycloakConnection, KeycloakUser};
-use crate::domain::CredentialKey;
 use crate::keycloak::KeycloakMetrics;
 use crate::realm::RealmRegistry;
 
@@ -23,7 +23,8 @@ pub(super) struct Shared {
     pub(super) realms: RealmRegistry,
     /// Which account belongs to which resource, over all namespaces.
     pub(super) claims: Arc<Claims>,
-    pub(super) credential_key: CredentialKey,
+    /// Under which the status keeps digests of passwords.
+    pub(super) credential_key: CredentialKeys,
     pub(super) reporter: Reporter,
     pub(super) metrics: ControllerMetrics,
     pub(super) keycloak_metrics: KeycloakMetrics,

@@ -1,14 +1,21 @@
 //! The operator's own key, under which the status keeps digests of passwords; lives in a Secret beside the operator.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use rustls::crypto::SecureRandom;
+use secrecy::ExposeSecret;
+use tracing::{info, warn};
 
+use super::secret_content::SecretContent;
 use crate::domain::CredentialKey;
+use crate::keycloak::Kept;
 
 const KEY_BYTES: usize = 32;
 
@@ -38,9 +45,52 @@ pub enum CredentialKeyError {
     Random,
 }
 
+/// How long the key is used before its Secret is looked at again. Whoever replaces the Secret rotates the key.
+const KEY_LIFETIME: Duration = Duration::from_secs(15);
+
+/// The key as its Secret has it.
+pub(super) struct CredentialKeys {
+    api: Api<Secret>,
+    namespace: String,
+    name: String,
+    kept: Kept<Arc<CredentialKey>, Infallible>,
+    last: Mutex<Arc<CredentialKey>>,
+}
+
+impl CredentialKeys {
+    /// Reads the key, and makes one if there is none.
+    pub(super) async fn open(client: &Client, namespace: &str, name: &str) -> Result<Self, CredentialKeyError> {
+        let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+        let key = Arc::new(ensure(&api, namespace, name).await?);
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Ok(Self { api, namespace, name, kept: Kept::default(), last: Mutex::new(key) })
+    }
+
+    /// The key, at most 15 s old; the last one where its Secret cannot be read, for that says nothing of the key.
+    pub(super) async fn current(&self) -> Arc<CredentialKey> {
+        match self.kept.get(async || Ok((self.look().await, KEY_LIFETIME))).await {
+            Ok(key) => key,
+            Err(never) => match never {},
+        }
+    }
+
+    async fn look(&self) -> Arc<CredentialKey> {
+        let outcome = ensure(&self.api, &self.namespace, &self.name).await;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(key) if key.id() == last.id() => {}
+            Ok(key) => {
+                info!(old = last.id(), new = key.id(), "the operator's key is another one; digests are recorded anew");
+                *last = Arc::new(key);
+            }
+            Err(error) => warn!(%error, "the operator's key cannot be read; the last one is used"),
+        }
+        Arc::clone(&last)
+    }
+}
+
 /// Reads the key, and makes one if there is none. Of two operators that start at once, both end with the same key.
-pub(super) async fn ensure(client: &Client, namespace: &str, name: &str) -> Result<CredentialKey, CredentialKeyError> {
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+async fn ensure(api: &Api<Secret>, namespace: &str, name: &str) -> Result<CredentialKey, CredentialKeyError> {
     let failed = |source| CredentialKeyError::Kubernetes {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -54,14 +104,13 @@ pub(super) async fn ensure(client: &Client, namespace: &str, name: &str) -> Resu
         },
     };
     let malformed = || CredentialKeyError::Malformed { namespace: namespace.to_owned(), name: name.to_owned() };
-    parse(&secret).ok_or_else(malformed)
+    parse(&SecretContent::from(secret)).ok_or_else(malformed)
 }
 
-fn parse(secret: &Secret) -> Option<CredentialKey> {
-    let data = secret.data.as_ref()?;
-    let id = std::str::from_utf8(&data.get("id")?.0).ok()?;
-    let key = &data.get("key")?.0;
-    (key.len() >= KEY_BYTES && !id.is_empty()).then(|| CredentialKey::new(id.to_owned(), key.clone()))
+fn parse(secret: &SecretContent) -> Option<CredentialKey> {
+    let id = secret.text("id").ok()?.expose_secret().to_owned();
+    let key = secret.bytes("key")?;
+    (key.len() >= KEY_BYTES).then(|| CredentialKey::new(id, key.to_vec()))
 }
 
 fn generate(name: &str) -> Result<Secret, CredentialKeyError> {

@@ -6,16 +6,18 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::runtime::reflector::ObjectRef;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::Context;
+use super::context::{Context, key_of};
 use super::error::DereferenceError as Error;
+use super::secret_content::{NoText, SecretContent};
 use crate::api::{
-    CaReference, ConnectionAuth, Credential, KeycloakConnection, KeycloakConnectionSpec, ObjectKind, Reenable,
+    CaReference, ConnectionAuth, Credential, CredentialSync, KeycloakConnection, KeycloakConnectionSpec, KeycloakUser,
+    ObjectKind, Reenable, SecretKeyReference,
 };
-use crate::domain::{Grants, PasswordRecord, SecretVersion};
+use crate::domain::{Digest, Grants, PasswordRecord, SecretVersion};
 use crate::keycloak::{CertificateAuthorities, Client, Login, Server};
 use crate::realm::{ConnectionName, Realm};
 
@@ -38,7 +40,22 @@ pub(super) enum Password {
     /// The one that the record speaks of, so that the Secret was not read.
     Settled,
     /// Read from its Secret.
-    Value { value: SecretString, temporary: bool, version: SecretVersion },
+    Value(PasswordValue),
+}
+
+/// A password as it was read from its Secret.
+pub(super) struct PasswordValue {
+    pub(super) value: SecretString,
+    pub(super) version: SecretVersion,
+    pub(super) digest: Digest,
+    pub(super) key_id: String,
+}
+
+impl PasswordValue {
+    /// The record of this value, when Keycloak has it.
+    pub(super) fn record(&self) -> PasswordRecord {
+        PasswordRecord::of(self.version.clone(), &self.key_id, Some(self.digest.clone()))
+    }
 }
 
 /// Resolves a connection to its realm, which is opened if it is not, or if anything that it was made of has changed.
@@ -149,7 +166,7 @@ async fn login(context: &Context, namespace: &str, name: &str, auth: &Connection
     let secret =
         read_secret(context, namespace, secret_name).await?.ok_or_else(|| secret_not_found(name, secret_name))?;
     let value = |key: &'static str| {
-        text(&secret, key).ok_or_else(|| Error::ConnectionSecretInvalid {
+        secret.text(key).map_err(|_| Error::ConnectionSecretInvalid {
             connection: name.to_owned(),
             secret: secret_name.to_owned(),
             key,
@@ -158,10 +175,13 @@ async fn login(context: &Context, namespace: &str, name: &str, auth: &Connection
     match &auth.password {
         Some(password) => Ok(Login::Password {
             realm: password.realm.clone(),
-            username: value("username")?,
-            password: value("password")?.into(),
+            username: value("username")?.expose_secret().to_owned(),
+            password: value("password")?,
         }),
-        None => Ok(Login::ClientCredentials { id: value("client-id")?, secret: value("client-secret")?.into() }),
+        None => Ok(Login::ClientCredentials {
+            id: value("client-id")?.expose_secret().to_owned(),
+            secret: value("client-secret")?,
+        }),
     }
 }
 
@@ -185,7 +205,7 @@ async fn authorities(
         }
         ObjectKind::Secret => {
             let found = read_secret(context, namespace, &reference.name).await?;
-            found.and_then(|secret| secret.data?.remove(&reference.key)).map(|bytes| bytes.0)
+            found.and_then(|secret| secret.bytes(&reference.key).map(<[u8]>::to_vec))
         }
     };
     let pem = pem.ok_or_else(|| ca_not_found(name, reference))?;
@@ -196,39 +216,60 @@ async fn authorities(
 /// The password of an account; the Secret is read only if the record does not settle the matter.
 pub(super) async fn password(
     context: &Context,
-    namespace: &str,
-    declared: Option<&Credential>,
+    user: &KeycloakUser,
     record: Option<&PasswordRecord>,
+    asked: bool,
 ) -> Result<Password, Error> {
-    let Some(credential) = declared else {
+    let Some(credential) = user.spec.credentials.first() else {
         return Ok(Password::Undeclared);
     };
-    let reference = &credential.value_from.secret_key_ref;
-    let missing = || Error::SecretNotFound(reference.name.clone());
-    let (uid, resource_version) = context.secret_version(namespace, &reference.name).ok_or_else(missing)?;
-    let version = SecretVersion { uid, key: reference.key.clone(), resource_version };
-    if record.is_some_and(|record| record.settles(&version)) {
+    let Some(record) = record.filter(|_| !asked) else {
+        return password_value(context, user, credential).await.map(Password::Value);
+    };
+    let key = context.shared.credential_key.current().await;
+    let settled = match secret_version(context, user, credential) {
+        Ok(version) => record.settles(&version, key.id()),
+        // An initial password that was set has no use for its Secret any more.
+        Err(_) => credential.sync == Some(CredentialSync::Once) && record.is_done(),
+    };
+    if settled {
         return Ok(Password::Settled);
     }
-    let secret = read_secret(context, namespace, &reference.name).await?.ok_or_else(missing)?;
-    let (name, key) = (reference.name.clone(), reference.key.clone());
-    if !secret.data.as_ref().is_some_and(|data| data.contains_key(&key)) {
-        return Err(Error::SecretKeyNotFound { secret: name, key });
-    }
-    let value = text(&secret, &key).ok_or(Error::SecretValueEmpty { secret: name, key })?;
-    Ok(Password::Value { value: value.into(), temporary: credential.temporary.unwrap_or_default(), version })
+    password_value(context, user, credential).await.map(Password::Value)
 }
 
-async fn read_secret(context: &Context, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
+/// Reads a password from its Secret.
+pub(super) async fn password_value(
+    context: &Context,
+    user: &KeycloakUser,
+    credential: &Credential,
+) -> Result<PasswordValue, Error> {
+    let SecretKeyReference { name, key } = &credential.value_from.secret_key_ref;
+    let version = secret_version(context, user, credential)?;
+    let found = read_secret(context, &key_of(user).0, name).await?;
+    let secret = found.ok_or_else(|| Error::SecretNotFound(name.clone()))?;
+    let (name, key) = (name.clone(), key.clone());
+    let value = match secret.text(&key) {
+        Ok(value) => value,
+        Err(NoText::Absent) => return Err(Error::SecretKeyNotFound { secret: name, key }),
+        Err(NoText::Blank) => return Err(Error::SecretValueEmpty { secret: name, key }),
+        Err(NoText::NotUtf8) => return Err(Error::SecretValueNotText { secret: name, key }),
+    };
+    let operator_key = context.shared.credential_key.current().await;
+    let digest = operator_key.digest(value.expose_secret());
+    Ok(PasswordValue { value, version, digest, key_id: operator_key.id().to_owned() })
+}
+
+fn secret_version(context: &Context, user: &KeycloakUser, credential: &Credential) -> Result<SecretVersion, Error> {
+    let SecretKeyReference { name, key } = &credential.value_from.secret_key_ref;
+    let found = context.secret_version(&key_of(user).0, name);
+    let (uid, resource_version) = found.ok_or_else(|| Error::SecretNotFound(name.clone()))?;
+    Ok(SecretVersion { uid, key: key.clone(), resource_version })
+}
+
+async fn read_secret(context: &Context, namespace: &str, name: &str) -> Result<Option<SecretContent>, Error> {
     let api: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
-    api.get_opt(name).await.map_err(kubernetes)
-}
-
-/// A value that is text and not blank.
-fn text(secret: &Secret, key: &str) -> Option<String> {
-    let bytes = &secret.data.as_ref()?.get(key)?.0;
-    let text = std::str::from_utf8(bytes).ok()?;
-    (!text.trim().is_empty()).then(|| text.to_owned())
+    Ok(api.get_opt(name).await.map_err(kubernetes)?.map(SecretContent::from))
 }
 
 fn described(reference: &CaReference) -> String {

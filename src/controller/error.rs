@@ -99,8 +99,16 @@ pub enum DereferenceError {
         key: String,
     },
     /// A credential's value is empty.
-    #[error("the password in Secret {secret} under the key {key} is empty, blank or not UTF-8 text; give it a value")]
+    #[error("the password in Secret {secret} under the key {key} is empty or blank; give it a value")]
     SecretValueEmpty {
+        /// Name of the Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// A credential's value is not text.
+    #[error("the password in Secret {secret} under the key {key} is not UTF-8 text; give it another value")]
+    SecretValueNotText {
         /// Name of the Secret.
         secret: String,
         /// The key.
@@ -216,7 +224,7 @@ impl Error {
 }
 
 impl DereferenceError {
-    fn verdict(&self) -> (Reason, Class) {
+    pub(super) fn verdict(&self) -> (Reason, Class) {
         match self {
             Self::ConnectionNotFound(_) => (Reason::ConnectionNotFound, Class::Waiting),
             Self::ConnectionInvalid { .. } => (Reason::ConnectionInvalid, Class::Misconfigured),
@@ -227,6 +235,7 @@ impl DereferenceError {
             Self::SecretNotFound(_) => (Reason::SecretNotFound, Class::Waiting),
             Self::SecretKeyNotFound { .. } => (Reason::SecretKeyNotFound, Class::Waiting),
             Self::SecretValueEmpty { .. } => (Reason::SecretValueEmpty, Class::Waiting),
+            Self::SecretValueNotText { .. } => (Reason::SecretValueNotText, Class::Waiting),
             Self::Kubernetes(_) | Self::NotListed(_) => (Reason::KubernetesError, Class::Transient(None)),
         }
     }
@@ -247,7 +256,7 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
             (Reason::KeycloakError, Class::Transient(None))
         }
         ErrorKind::Rejected(_) => (Reason::ValueRejected, Class::Terminal),
-        ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory => (Reason::PasswordRejected, Class::Terminal),
+        ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory => (Reason::PolicyRefused, Class::Terminal),
     }
 }
 

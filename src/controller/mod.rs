@@ -21,6 +21,7 @@ mod password;
 mod reconcile;
 mod references;
 mod report;
+mod secret_content;
 mod status;
 mod watch;
 
@@ -49,6 +50,7 @@ pub use watch::Scope;
 use backoff::Backoff;
 use claims::Claims;
 use context::{Context, Shared};
+use credential_key::CredentialKeys;
 use references::References;
 use watch::Wake;
 
@@ -118,7 +120,7 @@ pub async fn run(
     ready: impl Fn() + Send + Sync + 'static,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
-    let key = credential_key::ensure(&client, &settings.own_namespace, &settings.credential_key_secret);
+    let key = CredentialKeys::open(&client, &settings.own_namespace, &settings.credential_key_secret);
     let credential_key = tokio::select! {
         key = key => key?,
         () = shutdown.cancelled() => return Ok(()),

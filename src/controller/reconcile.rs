@@ -11,6 +11,7 @@ use super::dereference::{Connection, Password};
 use super::error::{ActError, DereferenceError, Error, ObserveError, within};
 use super::observe::{Account, mark_of};
 use super::outcome::Outcome;
+use super::password::Synchronization;
 use super::status::{Draft, Verdict};
 use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
@@ -48,7 +49,8 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let fresh = finalizer::ensure(context, user, draft).await?;
     // Reads the connection and Secrets whose version has changed.
     let connection = dereference::connection(context, &namespace, &spec.connection_ref.name).await?;
-    let password = dereference::password(context, &namespace, spec.credentials.first(), draft.password.as_ref()).await;
+    let asked = draft.set_credentials.is_asked();
+    let password = dereference::password(context, user, draft.password.as_ref(), asked).await;
     let desired = desired_user(spec)?;
     // Reads Keycloak.
     let client = connection.realm.client();
@@ -93,16 +95,17 @@ impl Pass<'_> {
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
         self.connection.grants.check_creation(self.desired).map_err(|refusal| self.not_granted(refusal))?;
         let (client, username) = (self.connection.realm.client(), &self.desired.username);
-        let sent = match &password {
-            Password::Value { value, temporary, .. } => Some((value, *temporary)),
-            Password::Undeclared | Password::Settled => None,
+        let sent = match (&password, self.user.spec.credentials.first()) {
+            (Password::Value(value), Some(credential)) => Some((value, credential)),
+            _ => None,
         };
-        let made = act::create(client, new, username, sent, mark_of(self.user)).await?;
+        let with = sent.map(|(value, credential)| (&value.value, credential.temporary == Some(true)));
+        let made = act::create(client, new, username, with, mark_of(self.user)).await?;
         draft.user_id = Some(made.id);
         draft.username = Some(username.canonical());
         draft.changes.push("create".to_owned());
-        if let Password::Value { value, version, .. } = password {
-            password::created(self.context, draft, &value, version, made.password_refused.as_ref());
+        if let Some((value, credential)) = sent {
+            password::created(self.connection, draft, credential, value, made.password_refused.as_ref()).await?;
         }
         Ok(())
     }
@@ -112,11 +115,12 @@ impl Pass<'_> {
         let Password::Settled = password else {
             return Ok(password);
         };
-        let (namespace, _) = key_of(self.user);
-        Ok(dereference::password(self.context, &namespace, self.user.spec.credentials.first(), None).await?)
+        Ok(dereference::password(self.context, self.user, None, false).await?)
     }
 
-    /// Brings an existing account in line: the profile first, and the password even if the profile has a flaw.
+    /// Brings an existing account in line, the profile even if the password has a flaw.
+    ///
+    /// The password first: a status that is written for the profile makes a creation look finished that is not.
     async fn update(
         &self,
         draft: &mut Draft,
@@ -129,21 +133,18 @@ impl Pass<'_> {
         if unfinished {
             draft.owned = Owned::unfinished(&observed);
         }
+        let (context, connection, user) = (self.context, self.connection, self.user);
+        let synchronization = Synchronization { context, connection, user, account: &observed, unfinished };
+        let synchronized = synchronization.run(draft, password).await;
+        if matches!(synchronized, Err(Error::Kubernetes(_) | Error::Outdated)) {
+            return synchronized.map(|()| Outcome::Suspended);
+        }
         let plan = self.plan(&draft.owned, Some(&observed)).await?;
         draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
         let not_kept = self.carry_out(draft, &plan, &observed, settled).await?;
         draft.owned = plan.owned.clone();
         draft.reenable_answered = true;
-        let password = match password {
-            Ok(password) => password,
-            Err(error) => {
-                let error = Error::from(error);
-                draft.credentials_synced = Some(Verdict::bad(error.verdict().0, error.to_string()));
-                return Err(error);
-            }
-        };
-        let client = self.connection.realm.client();
-        password::synchronize(self.context, client, self.user, draft, &observed.id, password, unfinished).await?;
+        synchronized?;
         Ok(self.outcome(draft, &plan, not_kept))
     }
 

@@ -11,7 +11,7 @@ use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
-    RECONCILE_REQUESTED_AT, REENABLE, Reason,
+    RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
 };
 use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
 
@@ -19,7 +19,8 @@ use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, Secret
 const MESSAGE_CHARACTERS: usize = 2048;
 
 /// Reasons that leave all of the profile as declared but for `enabled`.
-const IN_LINE: [Reason; 4] = [Reason::Synced, Reason::DisabledElsewhere, Reason::LockedOut, Reason::PasswordRejected];
+const IN_LINE: [Reason; 5] =
+    [Reason::Synced, Reason::DisabledElsewhere, Reason::LockedOut, Reason::PolicyRefused, Reason::EnforceImpossible];
 
 /// A condition before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,30 @@ impl Verdict {
     }
 }
 
+/// What an annotation asks for by any new value.
+#[derive(Debug)]
+pub(super) struct Wish {
+    asked: Option<String>,
+    handled: Option<String>,
+    /// What it asks for is done, or begun.
+    pub(super) answered: bool,
+}
+
+impl Wish {
+    fn of(user: &KeycloakUser, annotation: &str, handled: Option<&String>) -> Self {
+        Self { asked: user.annotations().get(annotation).cloned(), handled: handled.cloned(), answered: false }
+    }
+
+    /// Whether it was not answered yet.
+    pub(super) fn is_asked(&self) -> bool {
+        !self.answered && self.asked.is_some() && self.asked != self.handled
+    }
+
+    fn handled(&self) -> Option<String> {
+        if self.answered { self.asked.clone() } else { self.handled.clone() }
+    }
+}
+
 /// What a pass knows of its resource and account so far; becomes the status.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -57,6 +82,7 @@ pub(super) struct Draft {
     pub(super) attributes_accepted: Option<Verdict>,
     /// `enabled` was decided upon, so that a wish to switch the account on again is answered.
     pub(super) reenable_answered: bool,
+    pub(super) set_credentials: Wish,
     /// What was changed in Keycloak, for the log: names of fields, never values.
     pub(super) changes: Vec<String>,
     /// What differed without a change of the resource.
@@ -77,6 +103,7 @@ impl Draft {
             credentials_synced: None,
             attributes_accepted: None,
             reenable_answered: false,
+            set_credentials: Wish::of(user, SET_CREDENTIALS, written.last_handled_set_credentials.as_ref()),
             changes: Vec::new(),
             drift: Vec::new(),
             written,
@@ -160,6 +187,7 @@ impl Draft {
                 enabled: self.owned.enabled,
             },
             credentials: self.password.iter().map(recorded).collect(),
+            last_handled_set_credentials: self.set_credentials.handled(),
             ..self.written.clone()
         }
     }
@@ -242,9 +270,11 @@ fn record(status: &CredentialRecord) -> PasswordRecord {
         },
         key_id: status.key_id.clone(),
         digest: status.digest.as_deref().map(Digest::recorded),
+        created_date: status.created_date,
         pending: status.pending.as_ref().map(pending),
         refused: status.refused.unwrap_or_default(),
         assumed: status.assumed.unwrap_or_default(),
+        temporary: status.temporary.unwrap_or_default(),
     }
 }
 
@@ -260,8 +290,10 @@ fn recorded(record: &PasswordRecord) -> CredentialRecord {
         secret_resource_version: record.secret.resource_version.clone(),
         key_id: record.key_id.clone(),
         digest: record.digest.as_ref().map(|digest| digest.as_str().to_owned()),
+        created_date: record.created_date,
         pending: record.pending.as_ref().map(pending),
         refused: record.refused.then_some(true),
         assumed: record.assumed.then_some(true),
+        temporary: record.temporary.then_some(true),
     }
 }

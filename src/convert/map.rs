@@ -238,6 +238,8 @@ fn credential(object_name: &str, temporary: bool) -> Credential {
     Credential {
         type_: CredentialType::Password,
         temporary: Some(temporary),
+        sync: None,
+        revoke_sessions: None,
         value_from: ValueSource { secret_key_ref },
     }
 }

@@ -1,63 +1,17 @@
-//! When a password is set: when its Secret's value changes, and at no other time.
+//! When a password is sent: when its Secret's value changes, and at no other time but those that its mode names.
 
-use std::fmt;
+use super::Digest;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-/// A fingerprint of a secret value that says nothing to those who lack the operator's key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digest(String);
-
-impl Digest {
-    /// A digest as the status keeps it.
-    #[must_use]
-    pub fn recorded(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// Lower-case hexadecimal.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The operator's own key for [`Digest`]s.
-#[derive(Clone)]
-pub struct CredentialKey {
-    id: String,
-    secret: Vec<u8>,
-}
-
-impl CredentialKey {
-    /// A key and the name by which records refer to it.
-    #[must_use]
-    pub fn new(id: String, secret: Vec<u8>) -> Self {
-        Self { id, secret }
-    }
-
-    /// The name by which records refer to the key.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// HMAC-SHA256 of the value under this key.
-    #[must_use]
-    pub fn digest(&self, value: &str) -> Digest {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret)
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-        mac.update(value.as_bytes());
-        let bytes = mac.finalize().into_bytes();
-        Digest(bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
-    }
-}
-
-impl fmt::Debug for CredentialKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "CredentialKey({})", self.id)
-    }
+/// How a password follows its Secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordSync {
+    /// Sent when the value in the Secret changes; what the user chooses in between stays.
+    #[default]
+    OnChange,
+    /// Sent until the account has it, and never again.
+    Once,
+    /// As `OnChange`, and put back when somebody else has changed it.
+    Enforce,
 }
 
 /// Which Secret, in which version, a value was read from.
@@ -87,33 +41,69 @@ pub struct PasswordRecord {
     pub secret: SecretVersion,
     /// Which key made the digests.
     pub key_id: String,
-    /// Digest of the value that Keycloak has.
+    /// Digest of the value that was taken over last.
     pub digest: Option<Digest>,
+    /// Creation date in milliseconds of the password as it was set. Known where it is enforced.
+    pub created_date: Option<i64>,
     /// A reset that was begun.
     pub pending: Option<Pending>,
     /// The password policy refused the Secret's value; `digest` is that of the password before.
     pub refused: bool,
     /// The password was never sent, but taken to be the one of the Secret.
     pub assumed: bool,
+    /// It was set as one that the user must change.
+    pub temporary: bool,
 }
 
 impl PasswordRecord {
     /// Whether the record answers for that version of the Secret, so that the Secret need not be read.
     #[must_use]
-    pub fn settles(&self, secret: &SecretVersion) -> bool {
-        self.pending.is_none() && !self.refused && self.secret == *secret
+    pub fn settles(&self, secret: &SecretVersion, key_id: &str) -> bool {
+        self.is_done() && self.key_id == key_id && self.secret == *secret
     }
-}
 
-impl PasswordRecord {
-    /// The record once it is known whether a reset that was begun has arrived: if Keycloak's password has another date
-    /// than the one noted, its value is what Keycloak has.
+    /// Whether nothing is left to do, as far as is known.
     #[must_use]
-    pub fn answered_by(mut self, created_date: Option<i64>) -> Self {
-        if let Some(arrived) = self.pending.take_if(|pending| pending.created_date != created_date) {
-            self.digest = Some(arrived.digest);
+    pub fn is_done(&self) -> bool {
+        self.pending.is_none() && !self.refused
+    }
+
+    /// Whether somebody else has changed the password since, or taken it away.
+    #[must_use]
+    pub fn was_changed_elsewhere(&self, created_date: Option<i64>) -> bool {
+        match (self.created_date, created_date) {
+            (None, None) => self.is_done(),
+            (None, Some(_)) => false,
+            (set, now) => self.pending.is_none() && set != now,
         }
-        self
+    }
+
+    /// Whether a reset that was begun has arrived: Keycloak's password has another date than the one noted.
+    #[must_use]
+    pub fn has_arrived(&self, created_date: Option<i64>) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.created_date != created_date)
+    }
+
+    /// The record of a reset that has arrived.
+    #[must_use]
+    pub fn arrived(self, created_date: Option<i64>) -> Self {
+        let digest = self.pending.map(|pending| pending.digest);
+        Self { digest, created_date, pending: None, ..self }
+    }
+
+    /// A record of a value that Keycloak has.
+    #[must_use]
+    pub fn of(secret: SecretVersion, key_id: &str, digest: Option<Digest>) -> Self {
+        Self {
+            secret,
+            key_id: key_id.to_owned(),
+            digest,
+            created_date: None,
+            pending: None,
+            refused: false,
+            assumed: false,
+            temporary: false,
+        }
     }
 }
 
@@ -121,125 +111,83 @@ impl PasswordRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordDecision {
     /// Set it.
-    Send,
-    /// Keycloak has it already: note the Secret's version.
+    Send(Cause),
+    /// Nothing is to be sent: note the Secret's version.
     Record,
     /// Nothing tells whether Keycloak has it: take it for the same, and say so.
     Assume,
 }
 
-/// Decides about the password of an existing account whose record, [answered](PasswordRecord::answered_by) by what
-/// Keycloak has, does not settle the matter.
+/// Why a password is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The Secret has another value than the one that was sent, or the account has no password yet.
+    Changed,
+    /// Somebody else changed it.
+    ChangedElsewhere,
+    /// Somebody asked for it.
+    Asked,
+    /// The account was made by a pass that ended before it could note anything.
+    Unfinished,
+}
+
+/// What is known when a password is decided upon.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordSituation<'a> {
+    /// How it follows its Secret.
+    pub sync: PasswordSync,
+    /// What the status says, once it is known whether a reset that was begun [has arrived](PasswordRecord::arrived).
+    pub record: Option<&'a PasswordRecord>,
+    /// Which key made `digest`.
+    pub key_id: &'a str,
+    /// Digest of the Secret's value.
+    pub digest: &'a Digest,
+    /// Creation date of the password that the account has now; `None` if it has none.
+    pub created_date: Option<i64>,
+    /// Somebody asked for it to be sent.
+    pub asked: bool,
+    /// The account was made by a pass that ended before it could note anything.
+    pub unfinished: bool,
+}
+
+/// Decides about the password of an existing account whose record does not settle the matter.
 ///
-/// `created_date` is that of the password that the account has now, `None` if it has none. Without a record, a
-/// password that is there may be the user's own choice and is left alone; where there is none, nothing can be lost.
+/// Without a record, a password that is there may be the user's own choice and is left alone; where there is none,
+/// nothing can be lost.
 #[must_use]
-pub fn decide_password(
-    record: Option<&PasswordRecord>,
-    key_id: &str,
-    digest: &Digest,
-    created_date: Option<i64>,
-) -> PasswordDecision {
-    let Some(record) = record else {
-        return if created_date.is_none() { PasswordDecision::Send } else { PasswordDecision::Assume };
+pub fn decide_password(situation: &PasswordSituation<'_>) -> PasswordDecision {
+    use PasswordDecision::{Assume, Record, Send};
+    let PasswordSituation { sync, key_id, digest, created_date, .. } = *situation;
+    let record = match situation.record {
+        None if situation.unfinished => return Send(Cause::Unfinished),
+        _ if situation.asked => return Send(Cause::Asked),
+        None if created_date.is_none() => return Send(Cause::Changed),
+        None => return Assume,
+        Some(record) => record,
     };
-    let unanswered = record.refused || record.pending.is_some();
-    match (record.key_id == key_id, record.digest.as_ref() == Some(digest)) {
-        (true, true) => PasswordDecision::Record,
-        (true, false) => PasswordDecision::Send,
-        // The digest says nothing, but it is known that the value has not arrived.
-        (false, _) if unanswered => PasswordDecision::Send,
-        (false, _) => PasswordDecision::Assume,
+    let same_key = record.key_id == key_id;
+    let another_value = same_key && record.digest.as_ref().is_some_and(|known| known != digest);
+    if sync == PasswordSync::Enforce && !another_value && record.was_changed_elsewhere(created_date) {
+        return Send(Cause::ChangedElsewhere);
     }
+    match (same_key, record.digest.as_ref() == Some(digest)) {
+        (true, true) => Record,
+        // The digest may say nothing, but it is known that the value has not arrived.
+        _ if !record.is_done() => Send(Cause::Changed),
+        (true, false) if sync != PasswordSync::Once => Send(Cause::Changed),
+        (true, false) => Record,
+        (false, _) => Assume,
+    }
+}
+
+/// Whether a reset must say that the user has to change the password: where the resource says so, and where somebody
+/// else demands it, since a reset without it would take that demand away.
+#[must_use]
+pub fn is_temporary(declared: bool, demanded_now: bool, record: Option<&PasswordRecord>) -> bool {
+    let our_demand = record.is_some_and(|record| record.temporary);
+    declared || (demanded_now && !our_demand)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEY: &str = "k1";
-
-    fn digest(text: &str) -> Digest {
-        CredentialKey::new(KEY.into(), vec![7; 32]).digest(text)
-    }
-
-    fn record(value: &str, pending: Option<Pending>) -> PasswordRecord {
-        let secret = SecretVersion { uid: "u".into(), key: "password".into(), resource_version: "1".into() };
-        PasswordRecord {
-            secret,
-            key_id: KEY.into(),
-            digest: Some(digest(value)),
-            pending,
-            refused: false,
-            assumed: false,
-        }
-    }
-
-    #[test]
-    fn a_changed_value_is_sent_and_an_unchanged_one_is_not() {
-        let record = record("old", None);
-        assert_eq!(decide_password(Some(&record), KEY, &digest("new"), Some(1)), PasswordDecision::Send);
-        assert_eq!(decide_password(Some(&record), KEY, &digest("old"), Some(1)), PasswordDecision::Record);
-    }
-
-    #[test]
-    fn a_begun_reset_is_repeated_only_if_it_did_not_arrive() {
-        let pending = Pending { digest: digest("new"), created_date: Some(1) };
-        let decide = |value: &str, date: i64| {
-            let record = record("old", Some(pending.clone())).answered_by(Some(date));
-            decide_password(Some(&record), KEY, &digest(value), Some(date))
-        };
-        assert_eq!(decide("new", 1), PasswordDecision::Send);
-        assert_eq!(decide("new", 2), PasswordDecision::Record);
-        assert_eq!(decide("newer", 2), PasswordDecision::Send);
-        assert_eq!(decide("old", 2), PasswordDecision::Send, "the old one is there no more");
-    }
-
-    #[test]
-    fn a_refused_value_is_sent_again_whatever_date_the_password_has() {
-        let refused = PasswordRecord { refused: true, ..record("good", None) };
-        assert!(!refused.settles(&refused.secret.clone()));
-        for date in [None, Some(1), Some(2)] {
-            assert_eq!(decide_password(Some(&refused), KEY, &digest("weak"), date), PasswordDecision::Send);
-            assert_eq!(decide_password(Some(&refused), "k2", &digest("weak"), date), PasswordDecision::Send);
-        }
-    }
-
-    #[test]
-    fn a_value_that_is_put_back_after_a_refusal_or_a_lost_reset_is_there_already() {
-        let refused = PasswordRecord { refused: true, ..record("good", None) };
-        assert_eq!(decide_password(Some(&refused), KEY, &digest("good"), Some(1)), PasswordDecision::Record);
-        let lost = record("good", Some(Pending { digest: digest("new"), created_date: Some(1) }));
-        assert_eq!(decide_password(Some(&lost), KEY, &digest("good"), Some(1)), PasswordDecision::Record);
-    }
-
-    #[test]
-    fn without_a_record_a_password_that_is_there_is_left_alone() {
-        assert_eq!(decide_password(None, KEY, &digest("x"), Some(1)), PasswordDecision::Assume);
-        assert_eq!(decide_password(None, KEY, &digest("x"), None), PasswordDecision::Send);
-    }
-
-    #[test]
-    fn a_lost_key_sends_nothing() {
-        assert_eq!(
-            decide_password(Some(&record("old", None)), "k2", &digest("new"), Some(1)),
-            PasswordDecision::Assume
-        );
-    }
-
-    #[test]
-    fn a_record_settles_only_the_version_that_it_names() {
-        let other = SecretVersion { uid: "u".into(), key: "password".into(), resource_version: "2".into() };
-        let record = record("old", None);
-        assert!(record.settles(&record.secret.clone()));
-        assert!(!record.settles(&other));
-    }
-
-    #[test]
-    fn the_digest_is_an_hmac_under_the_key() {
-        // RFC 4231, test case 2.
-        let key = CredentialKey::new("k".into(), b"Jefe".to_vec());
-        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert_eq!(key.digest("what do ya want for nothing?").as_str(), expected);
-    }
-}
+#[path = "credential_tests.rs"]
+mod tests;

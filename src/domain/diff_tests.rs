@@ -44,6 +44,7 @@ impl Case {
             email_verified: true,
             enabled: true,
             attributes: values(&[("team", &["red", "blue"])]),
+            required_actions: BTreeSet::new(),
         };
         let owned = Owned { attributes: names(&["team"]), enabled: Some(true) };
         let profile = Some(keeping_everything());
@@ -729,6 +730,7 @@ fn post(user: &NewUser, profile: &UserProfile) -> ObservedUser {
         email_verified: user.email_verified.unwrap_or(false),
         enabled: user.enabled,
         attributes: kept(&user.attributes, profile),
+        required_actions: BTreeSet::new(),
     }
 }
 

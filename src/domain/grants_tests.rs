@@ -43,6 +43,7 @@ fn observed(email_verified: bool) -> ObservedUser {
         email_verified,
         enabled: true,
         attributes: BTreeMap::new(),
+        required_actions: BTreeSet::new(),
     }
 }
 

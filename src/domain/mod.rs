@@ -6,23 +6,28 @@ mod birth;
 mod credential;
 mod desired;
 mod diff;
+mod digest;
 mod grants;
 mod name;
 mod observed;
+mod password_policy;
 mod plan;
 mod profile;
 
 pub use birth::BirthMark;
 pub use credential::{
-    CredentialKey, Digest, PasswordDecision, PasswordRecord, Pending, SecretVersion, decide_password,
+    Cause, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, SecretVersion, decide_password,
+    is_temporary,
 };
 pub use desired::DesiredUser;
 pub use diff::{DiffInput, diff, differs_in_attributes};
+pub use digest::{CredentialKey, Digest};
 pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{
     AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,
     UserId, Username,
 };
 pub use observed::ObservedUser;
+pub use password_policy::PasswordPolicy;
 pub use plan::{Field, NewUser, Notice, Owned, Plan, ProfileUpdate, Step, update_of};
 pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};

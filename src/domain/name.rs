@@ -43,6 +43,9 @@ pub enum Flaw {
     /// The same entry twice.
     #[error("must not appear twice")]
     Duplicate,
+    /// A temporary password that is enforced.
+    #[error("must not be true where sync is Enforce, which would undo what the user is asked to do")]
+    EnforcedTemporary,
 }
 
 /// The name a user logs in with, as declared.

@@ -1,6 +1,6 @@
 //! What an account is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::UserId;
 
@@ -25,6 +25,8 @@ pub struct ObservedUser {
     pub enabled: bool,
     /// All attributes that the caller may see.
     pub attributes: BTreeMap<String, Vec<String>>,
+    /// What the user has to do at the next login.
+    pub required_actions: BTreeSet<String>,
 }
 
 impl ObservedUser {

@@ -23,6 +23,8 @@ pub enum Operation {
     ResetPassword,
     /// `GET /users/profile`
     GetUserProfile,
+    /// `GET /` of the realm
+    GetRealm,
     /// `POST /users/{id}/logout`
     LogOut,
     /// `GET /users/{id}/consents`
@@ -35,7 +37,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -45,6 +47,7 @@ impl Operation {
         Self::GetCredentials,
         Self::ResetPassword,
         Self::GetUserProfile,
+        Self::GetRealm,
         Self::LogOut,
         Self::FindOfflineClients,
         Self::FindOfflineSessions,
@@ -64,6 +67,7 @@ impl Operation {
             Self::GetCredentials => "get_credentials",
             Self::ResetPassword => "reset_password",
             Self::GetUserProfile => "get_user_profile",
+            Self::GetRealm => "get_realm",
             Self::LogOut => "log_out",
             Self::FindOfflineClients => "find_offline_clients",
             Self::FindOfflineSessions => "find_offline_sessions",
@@ -84,6 +88,7 @@ impl fmt::Display for Operation {
             Self::GetCredentials => "reading the account's credentials",
             Self::ResetPassword => "setting the password",
             Self::GetUserProfile => "reading the realm's user profile",
+            Self::GetRealm => "reading the realm",
             Self::LogOut => "ending the account's sessions",
             Self::FindOfflineClients | Self::FindOfflineSessions => "looking for the account's offline sessions",
             Self::DeleteOfflineSession => "ending an offline session of the account",

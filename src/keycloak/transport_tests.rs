@@ -101,6 +101,7 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::GetCredentials => client.password_created_date(&id()).await.map(drop),
         Operation::ResetPassword => client.reset_password(&id(), &password, false).await,
         Operation::GetUserProfile => client.user_profile().await.map(drop),
+        Operation::GetRealm => client.password_policy().await.map(drop),
         Operation::LogOut => client.log_out(&id()).await,
         Operation::FindOfflineClients => client.clients_with_offline_sessions(&id()).await.map(drop),
         Operation::FindOfflineSessions => client.offline_sessions(&id(), "client").await.map(drop),
@@ -108,7 +109,7 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
     }
 }
 
-const ALL: [Operation; 13] = [
+const ALL: [Operation; 14] = [
     Operation::GetToken,
     Operation::GetUser,
     Operation::FindUsers,
@@ -118,6 +119,7 @@ const ALL: [Operation; 13] = [
     Operation::GetCredentials,
     Operation::ResetPassword,
     Operation::GetUserProfile,
+    Operation::GetRealm,
     Operation::LogOut,
     Operation::FindOfflineClients,
     Operation::FindOfflineSessions,
@@ -382,6 +384,7 @@ async fn a_success_that_is_not_the_expected_json_is_not_believed() {
         Operation::GetUser,
         Operation::FindUsers,
         Operation::GetUserProfile,
+        Operation::GetRealm,
         Operation::FindOfflineSessions,
     ] {
         for text in ["<html>Sign in</html>", "", r#"{"id":"8c7d2f3e","usern"#, "[{}]", "7"] {

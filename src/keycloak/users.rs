@@ -4,11 +4,11 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::{
-    CreateUserRequest, CredentialRepresentation, PasswordRepresentation, UpdateUserRequest, UserProfileRepresentation,
-    UserRepresentation,
+    CreateUserRequest, CredentialRepresentation, PasswordRepresentation, RealmRepresentation, UpdateUserRequest,
+    UserProfileRepresentation, UserRepresentation,
 };
 use super::{Client, ErrorKind, KeycloakError, Operation};
-use crate::domain::{BirthMark, NewUser, ObservedUser, ProfileUpdate, UserId, UserProfile};
+use crate::domain::{BirthMark, NewUser, ObservedUser, PasswordPolicy, ProfileUpdate, UserId, UserProfile};
 
 impl Client {
     /// The account with that id; `None` if the server says that there is none.
@@ -105,6 +105,15 @@ impl Client {
         let request = self.admin(Method::GET, &["users", "profile"]);
         let answer = self.send(Operation::GetUserProfile, request).await?;
         Ok(answer.json::<UserProfileRepresentation>(Operation::GetUserProfile)?.into())
+    }
+
+    /// The realm's password policy; `None` where the connection's account may not read it (role `view-realm`).
+    pub async fn password_policy(&self) -> Result<Option<PasswordPolicy>, KeycloakError> {
+        let answer = match self.send(Operation::GetRealm, self.admin(Method::GET, &[])).await {
+            Err(KeycloakError { kind: ErrorKind::Forbidden, .. }) => return Ok(None),
+            other => other?,
+        };
+        Ok(answer.json::<RealmRepresentation>(Operation::GetRealm)?.password_policy())
     }
 }
 

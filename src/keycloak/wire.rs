@@ -1,10 +1,10 @@
 //! Representations as Keycloak sends and takes them (26.7), and their way to and from the domain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{NewUser, ObservedUser, ProfileUpdate, UnmanagedPolicy, UserId, UserProfile};
+use crate::domain::{NewUser, ObservedUser, PasswordPolicy, ProfileUpdate, UnmanagedPolicy, UserId, UserProfile};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,6 +21,8 @@ pub(super) struct UserRepresentation {
     enabled: Option<bool>,
     #[serde(default)]
     attributes: Option<BTreeMap<String, Vec<String>>>,
+    #[serde(default)]
+    required_actions: Option<BTreeSet<String>>,
 }
 
 impl UserRepresentation {
@@ -36,6 +38,7 @@ impl UserRepresentation {
             email_verified: self.email_verified.unwrap_or_default(),
             enabled: self.enabled.unwrap_or_default(),
             attributes: self.attributes.unwrap_or_default(),
+            required_actions: self.required_actions.unwrap_or_default(),
         })
     }
 }
@@ -142,6 +145,21 @@ pub(super) struct AdditionalGrant {
 #[derive(Deserialize)]
 pub(super) struct SessionRepresentation {
     pub(super) id: String,
+}
+
+/// What the managed realm says of itself; without the role `view-realm` it says next to nothing.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RealmRepresentation {
+    id: Option<String>,
+    password_policy: Option<String>,
+}
+
+impl RealmRepresentation {
+    /// The password policy, if the caller may see the realm.
+    pub(super) fn password_policy(self) -> Option<PasswordPolicy> {
+        self.id.map(|_| PasswordPolicy::parse(&self.password_policy.unwrap_or_default()))
+    }
 }
 
 #[derive(Deserialize)]

@@ -9,24 +9,27 @@ use std::time::Duration;
 
 pub use registry::{ConnectionName, RealmRegistry};
 
-use crate::domain::UserProfile;
+use crate::domain::{PasswordPolicy, UserProfile};
 use crate::keycloak::{Client, Kept, KeycloakError};
 
 /// How long the user profile is taken for current. It is read only when an attribute is about to be written.
 const PROFILE_LIFETIME: Duration = Duration::from_secs(15);
+/// How long the password policy is taken for current. It is read only where a password is enforced.
+const POLICY_LIFETIME: Duration = Duration::from_secs(15);
 
 /// A realm as its connection reaches it.
 #[derive(Debug)]
 pub struct Realm {
     client: Client,
     profile: Kept<Arc<UserProfile>, KeycloakError>,
+    policy: Kept<Option<PasswordPolicy>, KeycloakError>,
 }
 
 impl Realm {
     /// A realm of which nothing is known yet.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, profile: Kept::default() }
+        Self { client, profile: Kept::default(), policy: Kept::default() }
     }
 
     /// The client for this realm.
@@ -38,6 +41,11 @@ impl Realm {
     /// The realm's user profile, at most 15 s old. Many callers make one request.
     pub async fn user_profile(&self) -> Result<Arc<UserProfile>, KeycloakError> {
         self.profile.get(async || Ok((Arc::new(self.client.user_profile().await?), PROFILE_LIFETIME))).await
+    }
+
+    /// The realm's password policy, at most 15 s old; `None` where the connection's account may not read it.
+    pub async fn password_policy(&self) -> Result<Option<PasswordPolicy>, KeycloakError> {
+        self.policy.get(async || Ok((self.client.password_policy().await?, POLICY_LIFETIME))).await
     }
 }
 

@@ -230,12 +230,12 @@ fn a_password_that_the_policy_refuses_is_told_and_the_rest_is_applied() {
         world.secret("kcuser-weak", &[("password", "Sh0rtOne")]).await;
         let _operator = world.operator().await;
         world.user("weak", spec("weak", "A")).await;
-        let user = world.until("weak", "PasswordRejected").await;
+        let user = world.until("weak", "PolicyRefused").await;
         let synced = condition(&user, "CredentialsSynced").unwrap();
-        assert_eq!((synced.status.as_str(), synced.reason.as_str()), ("False", "PasswordRejected"));
+        assert_eq!((synced.status.as_str(), synced.reason.as_str()), ("False", "PolicyRefused"));
         assert!(synced.message.contains("too short"), "{}", synced.message);
         assert_eq!(world.keycloak.user("weak").await.unwrap()["firstName"], "A", "the account is made");
-        world.until_event("weak", "PasswordRejected").await;
+        world.until_event("weak", "PolicyRefused").await;
         world.user("weak", spec("weak", "B")).await;
         world.until_account("weak", "the new name", |user| user["firstName"] == "B").await;
 
@@ -243,7 +243,7 @@ fn a_password_that_the_policy_refuses_is_told_and_the_rest_is_applied() {
         until_login(&world, "weak", "long-enough-for-it").await;
         world.until("weak", "Synced").await;
         world.change_secret("kcuser-weak", &[("password", "Sh0rtAgain")]).await;
-        world.until("weak", "PasswordRejected").await;
+        world.until("weak", "PolicyRefused").await;
         world.keycloak.login("weak", "long-enough-for-it").await.expect("the old one stays");
         let everything = serde_json::to_string(&world.get_user("weak").await).unwrap();
         assert!(!everything.contains("Sh0rt"), "no value in the resource");
@@ -257,11 +257,11 @@ fn a_refused_password_does_not_count_as_set_because_somebody_set_another_one() {
         world.secret("kcuser-hand", &[("password", "Sh0rtOne")]).await;
         let _operator = world.operator().await;
         world.user("hand", spec("hand", "A")).await;
-        let id = world.until("hand", "PasswordRejected").await.status.unwrap().user_id.unwrap();
+        let id = world.until("hand", "PolicyRefused").await.status.unwrap().user_id.unwrap();
         let by_hand = json!({ "type": "password", "value": "set-by-an-admin", "temporary": false });
         world.keycloak.change(reqwest::Method::PUT, &format!("/users/{id}/reset-password"), by_hand).await;
         world.reconcile_now("hand").await;
-        world.until("hand", "PasswordRejected").await;
+        world.until("hand", "PolicyRefused").await;
         world.keycloak.change(reqwest::Method::PUT, "", json!({ "passwordPolicy": "length(4)" })).await;
         world.reconcile_now("hand").await;
         world.until("hand", "Synced").await;
@@ -279,7 +279,7 @@ fn a_secret_that_is_put_back_after_a_refusal_sends_nothing() {
         world.user("back", spec("back", "A")).await;
         world.until("back", "Synced").await;
         world.change_secret("kcuser-back", &[("password", "Sh0rtOne")]).await;
-        world.until("back", "PasswordRejected").await;
+        world.until("back", "PolicyRefused").await;
         world.change_secret("kcuser-back", &[("password", "good-and-long-enough")]).await;
         world.until("back", "Synced").await;
         assert_eq!(resets(&world).await, 0);
