@@ -28,7 +28,7 @@ enum Command {
     /// Run the operator.
     Run(RunArgs),
     /// Convert XML exports into manifests: a Secret and a KeycloakUser for each user.
-    Convert(convert::ConvertArgs),
+    Convert(Box<convert::ConvertArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the reference of resources, reasons and metrics as Markdown.
@@ -84,7 +84,7 @@ enum Format {
 pub fn main(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => run(args),
-        Command::Convert(args) => return convert::convert(args),
+        Command::Convert(args) => return convert::convert(&args),
         Command::Crd => print_definitions().map_err(Into::into),
         Command::Reference => print_reference().map_err(Into::into),
     };

@@ -5,11 +5,46 @@ use std::fmt;
 use std::mem::Discriminant;
 
 use super::error::Warning;
+use super::options::Warnings;
 use super::position::{Located, Position};
 use super::quotation::write_escaped;
 
-/// Most warnings of one kind that are shown for one file.
-const MAX_OF_A_KIND: u64 = 20;
+/// Most names that are remembered as told, so that memory stays bounded.
+const MAX_NAMES: usize = 1000;
+/// The kind of every error.
+const ERROR: &str = "errors";
+
+/// What happens while a document is converted, in the order of the document.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'e> {
+    /// Something was found in a file.
+    Found {
+        /// The name of the file.
+        file: &'e str,
+        /// What was found.
+        diagnostic: &'e Diagnostic,
+    },
+    /// The manifests of a user were written.
+    Written {
+        /// The name of the file.
+        file: &'e str,
+        /// The user.
+        user: &'e WrittenUser<'e>,
+    },
+}
+
+/// A user whose manifests were written.
+#[derive(Clone, Copy, Debug)]
+pub struct WrittenUser<'e> {
+    /// Where it stands.
+    pub position: Position,
+    /// Its name in Keycloak, as the document has it.
+    pub username: &'e str,
+    /// Name of its `KeycloakUser`.
+    pub name: &'e str,
+    /// Name of its Secret; absent if none was written.
+    pub secret: Option<&'e str>,
+}
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +71,8 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// Where it was found; absent where the message is about the file as a whole.
     pub position: Option<Position>,
+    /// What to call many of its kind.
+    pub kind: &'static str,
     /// A sentence that says what is wrong and what to do.
     pub message: String,
 }
@@ -63,79 +100,77 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// Takes each [`Diagnostic`] with the name of its file.
-pub(super) type Sink<'a> = dyn FnMut(&str, &Diagnostic) + 'a;
+/// Takes what happens.
+pub(super) type Sink<'a> = dyn FnMut(Event<'_>) + 'a;
 
-/// Passes on what is found in one file: every error; of the warnings the first twenty of each kind, and then their
-/// number, so that neither memory nor a terminal fills up.
+/// Passes on what is found in one file, with what needs saying once said once.
 pub(super) struct Reporter<'a> {
     file: &'a str,
     sink: &'a mut Sink<'a>,
-    kinds: HashMap<Discriminant<Warning>, Kind>,
+    warnings: Warnings,
+    /// What has been said, by kind.
+    told: HashMap<Discriminant<Warning>, HashSet<String>>,
+    counts: Counts,
 }
 
-struct Kind {
-    count: u64,
-    names: HashSet<String>,
-    title: &'static str,
+/// How much was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) warnings: u64,
+    pub(super) errors: u64,
 }
 
 impl<'a> Reporter<'a> {
-    pub(super) fn new(file: &'a str, sink: &'a mut Sink<'a>) -> Self {
-        Self { file, sink, kinds: HashMap::new() }
+    pub(super) fn new(file: &'a str, warnings: Warnings, sink: &'a mut Sink<'a>) -> Self {
+        Self { file, sink, warnings, told: HashMap::new(), counts: Counts::default() }
     }
 
     pub(super) fn error(&mut self, found: &Located<impl fmt::Display>) {
-        self.show(Severity::Error, Some(found.at), found.value.to_string());
+        self.show(Severity::Error, Some(found.at), ERROR, found.value.to_string());
     }
 
     /// Shows an error that concerns the file as a whole.
     pub(super) fn error_of_file(&mut self, message: String) {
-        self.show(Severity::Error, None, message);
+        self.show(Severity::Error, None, ERROR, message);
     }
 
     pub(super) fn warning(&mut self, found: &Located<Warning>) {
-        let kind = self.kinds.entry(std::mem::discriminant(&found.value)).or_insert_with(|| Kind {
-            count: 0,
-            names: HashSet::new(),
-            title: found.value.kind(),
-        });
-        if kind.is_news(&found.value) {
-            self.show(Severity::Warning, Some(found.at), found.value.to_string());
+        let warning = &found.value;
+        if self.warnings == Warnings::Errors {
+            self.show(Severity::Error, Some(found.at), warning.kind(), warning.to_string());
+        } else if self.is_news(warning) {
+            self.show(Severity::Warning, Some(found.at), warning.kind(), warning.to_string());
         }
     }
 
-    /// Says how many warnings were held back, and returns how many warnings there were.
-    pub(super) fn finish(mut self) -> u64 {
-        let mut kinds: Vec<Kind> = std::mem::take(&mut self.kinds).into_values().collect();
-        kinds.sort_unstable_by_key(|kind| kind.title);
-        for kind in &kinds {
-            let hidden = kind.count.saturating_sub(MAX_OF_A_KIND);
-            if hidden > 0 {
-                self.show(Severity::Warning, None, format!("{hidden} more: {}", kind.title));
-            }
+    pub(super) fn written(&mut self, user: &WrittenUser<'_>) {
+        (self.sink)(Event::Written { file: self.file, user });
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn show(&mut self, severity: Severity, position: Option<Position>, kind: &'static str, message: String) {
+        match severity {
+            Severity::Warning => self.counts.warnings += 1,
+            Severity::Error => self.counts.errors += 1,
         }
-        kinds.iter().map(|kind| kind.count).sum()
+        let diagnostic = Diagnostic { severity, position, kind, message };
+        (self.sink)(Event::Found { file: self.file, diagnostic: &diagnostic });
     }
 
-    fn show(&mut self, severity: Severity, position: Option<Position>, message: String) {
-        (self.sink)(self.file, &Diagnostic { severity, position, message });
-    }
-}
-
-impl Kind {
-    /// Counts a warning, unless it repeats one that needs saying only once, and tells whether to show it.
+    /// False for what repeats a warning that needs saying only once.
     fn is_news(&mut self, warning: &Warning) -> bool {
-        if let Some(name) = warning.once_per() {
-            if self.names.contains(name) {
-                return false;
-            }
-            if self.count < MAX_OF_A_KIND {
-                self.names.insert(name.to_owned());
-            }
+        let Some(name) = warning.once_per() else { return true };
+        let told = self.told.entry(std::mem::discriminant(warning)).or_default();
+        if told.contains(name) {
+            return false;
         }
-        self.count += 1;
-        self.count <= MAX_OF_A_KIND
+        if told.len() < MAX_NAMES {
+            told.insert(name.to_owned());
+        }
+        true
     }
 }
 
@@ -145,35 +180,39 @@ mod tests {
 
     #[test]
     fn a_line_names_the_file_the_place_and_the_severity() {
-        let mut diagnostic =
-            Diagnostic { severity: Severity::Warning, position: Some(Position::START), message: "Look.".to_owned() };
+        let mut diagnostic = Diagnostic {
+            severity: Severity::Warning,
+            position: Some(Position::START),
+            kind: "looks",
+            message: "Look.".to_owned(),
+        };
         assert_eq!(diagnostic.in_file("a\nb.xml").to_string(), "a\\u{a}b.xml:1:1: warning: Look.");
         diagnostic.position = None;
         assert_eq!(diagnostic.in_file("a.xml").to_string(), "a.xml: warning: Look.");
     }
 
-    #[test]
-    fn the_twenty_first_warning_of_a_kind_is_only_counted() {
-        let mut shown = Vec::new();
-        let mut sink = |_: &str, diagnostic: &Diagnostic| shown.push(diagnostic.message.clone());
-        let mut reporter = Reporter::new("a.xml", &mut sink);
-        for _ in 0..23 {
-            reporter.warning(&Located::new(Position::START, Warning::EmailForm));
-            reporter.warning(&Located::new(Position::START, Warning::UnknownElement("Phone".to_owned())));
+    fn report(warnings: Warnings, found: impl Fn(usize) -> Warning) -> (u64, u64, usize) {
+        let mut shown = 0;
+        let mut sink = |_: Event<'_>| shown += 1;
+        let mut reporter = Reporter::new("a.xml", warnings, &mut sink);
+        for number in 0..2000 {
+            reporter.warning(&Located::new(Position::START, found(number)));
         }
-        assert_eq!(reporter.finish(), 24);
-        assert_eq!(shown.len(), 22);
-        assert!(shown[21].starts_with("3 more: "), "{}", shown[21]);
+        assert!(reporter.told.values().all(|names| names.len() <= MAX_NAMES));
+        let Counts { warnings, errors } = reporter.counts();
+        (warnings, errors, shown)
     }
 
     #[test]
-    fn no_more_names_are_remembered_than_are_shown() {
-        let mut sink = |_: &str, _: &Diagnostic| ();
-        let mut reporter = Reporter::new("a.xml", &mut sink);
-        for number in 0..1000 {
-            reporter.warning(&Located::new(Position::START, Warning::UnknownElement(format!("E{number}"))));
-        }
-        assert!(reporter.kinds.values().all(|kind| kind.names.len() <= 20));
-        assert_eq!(reporter.finish(), 1000);
+    fn what_needs_saying_once_is_said_once() {
+        let phone = |_| Warning::UnknownElement("Phone".to_owned());
+        assert_eq!(report(Warnings::Allowed, phone), (1, 0, 1));
+        assert_eq!(report(Warnings::Allowed, |_| Warning::EmailForm), (2000, 0, 2000));
+        assert_eq!(report(Warnings::Allowed, |n| Warning::UnknownElement(format!("E{n}"))), (2000, 0, 2000));
+    }
+
+    #[test]
+    fn as_an_error_each_warning_is_said() {
+        assert_eq!(report(Warnings::Errors, |_| Warning::UnknownElement("Phone".to_owned())), (0, 2000, 2000));
     }
 }

@@ -8,22 +8,41 @@ use std::io;
 use super::position::{Located, Position};
 use super::quotation::Quoted;
 use crate::api::Violation;
+use crate::domain::Flaw;
 
 /// Stops the conversion altogether.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
-    /// `Options::namespace` is not the name of a namespace.
+    /// `ManifestOptions::namespace` is not the name of a namespace.
     #[error("{} cannot be the name of a namespace; use lower-case letters, digits and `-`, at most 63 characters", Quoted(.0))]
     Namespace(String),
-    /// `Options::connection` is not the name of an object.
+    /// The name of `ManifestOptions::connection` is not the name of an object.
     #[error("{} cannot be the name of a connection; use lower-case letters, digits, `-` and `.`, at most 253 characters", Quoted(.0))]
     Connection(String),
+    /// `Options::encoding` is the label of no encoding that can be read.
+    #[error("{} is not the label of an encoding that can be read; say for example utf-8, utf-16le or windows-1252", Quoted(.0))]
+    Encoding(String),
+    /// The key of a label or an annotation is none.
+    #[error("{} cannot be the key of a label or an annotation; use letters, digits, `-`, `_` and `.`, at most 63 characters, with a domain and `/` in front at will", Quoted(.0))]
+    Key(String),
+    /// The value of a label, or the name of the export, is none.
+    #[error("{} cannot be the value of a label; use letters, digits, `-`, `_` and `.`, at most 63 characters", Quoted(.0))]
+    LabelValue(String),
+    /// `NameOptions::prefix` cannot begin a name.
+    #[error("{} cannot stand in front of names; use lower-case letters, digits and `-`, at most 11 characters", Quoted(.0))]
+    NamePrefix(String),
+    /// A name in `NameOptions::map` is not the name of an object.
+    #[error("{} cannot be the name of an object; use lower-case letters, digits, `-` and `.`, at most 63 characters", Quoted(.0))]
+    MappedName(String),
+    /// A username stands in `NameOptions::map` in two spellings.
+    #[error("the username {} has two names in the name map; upper and lower case do not matter, so remove one", Quoted(.0))]
+    MappedTwice(String),
     /// The output took no more.
-    #[error("the manifests could not be written")]
+    #[error("the manifests could not be written: {0}")]
     Output(#[source] io::Error),
-    /// A manifest could not be put into YAML, which is a fault of the converter.
-    #[error("a manifest could not be put into YAML; please report this")]
-    Yaml(#[source] serde_saphyr::SerializeError),
+    /// A manifest could not be put into YAML or JSON, which is a fault of the converter.
+    #[error("a manifest could not be put into words; please report this")]
+    Manifest(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ConvertError {
@@ -36,7 +55,7 @@ impl ConvertError {
     /// True if the options were wrong, and nothing was read.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Namespace(_) | Self::Connection(_))
+        !matches!(self, Self::Output(_) | Self::Manifest(_))
     }
 }
 
@@ -57,16 +76,28 @@ pub(super) enum DocumentFlaw {
 /// The bytes are no text that XML allows.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DecodeError {
+    #[error("this is a {0} file; unpack it first, for example with `zcat` or `unzip -p`")]
+    Compressed(&'static str),
+    #[error("this looks like {0}, which is not read; convert the file to UTF-8 first, for example with `iconv`")]
+    Unsupported(&'static str),
     #[error(
-        "this looks like UTF-16 or UTF-32; convert the file to UTF-8 first, for example with `iconv -f UTF-16 -t UTF-8`, and correct its XML declaration"
+        "this looks like {0}, but neither a byte order mark nor the XML declaration says so; if it is, say `--encoding {0}`"
     )]
-    Utf16,
-    #[error("this is a compressed file; unpack it first, for example with `zcat` or `unzip -p`")]
-    Compressed,
+    UndeclaredUtf16(&'static str),
     #[error(
-        "byte 0x{byte:02X} is not UTF-8; convert the file to UTF-8 first, for example with `iconv -f WINDOWS-1252 -t UTF-8`, and correct its XML declaration"
+        "the document declares UTF-16, but its bytes are of another encoding; correct the XML declaration, or say `--encoding utf-8`"
+    )]
+    FalseUtf16,
+    #[error("this looks like {found}, but the XML declaration says {}; correct it, or say `--encoding {found}`", Quoted(.label))]
+    OtherThanDeclared { found: &'static str, label: String },
+    #[error("the document declares the encoding {}, which is not known; convert the file to UTF-8, for example with `iconv`, or say what it is with `--encoding`", Quoted(.0))]
+    UnknownEncoding(String),
+    #[error(
+        "byte 0x{byte:02X} is not UTF-8; if the file is in the usual encoding of Western Windows, say `--encoding windows-1252`"
     )]
     NotUtf8 { byte: u8 },
+    #[error("the bytes that follow are not {0}; get the file again, or say what it is with `--encoding`")]
+    NotInEncoding(&'static str),
     #[error("the file ends within a character; get it again, complete")]
     Truncated,
     #[error("the character U+{:04X} is not allowed in XML; remove it", u32::from(*.0))]
@@ -88,21 +119,25 @@ pub(super) enum DecodeError {
 pub(super) enum MarkupError {
     #[error("the XML declaration must stand at the very beginning of the file; remove what is in front of it")]
     LateDeclaration,
+    #[error("a second document begins here; split the file, or say `--concatenated`")]
+    SecondDocument,
     #[error("the XML declaration is malformed; write `<?xml version=\"1.0\" encoding=\"UTF-8\"?>`")]
     Declaration,
     #[error("the document declares an XML version other than 1.0; export it as XML 1.0")]
     Version,
-    #[error("the document declares the encoding {}, but only UTF-8 and US-ASCII can be read; convert the file, for example with `iconv`, and correct its XML declaration", Quoted(.0))]
-    Encoding(String),
-    #[error("the document declares UTF-16, but its bytes are UTF-8; correct the XML declaration")]
-    FalseUtf16,
-    #[error("document type declarations are not read; remove it")]
+    #[error("this document declares another encoding than the first one; convert it by itself")]
+    OtherEncoding,
+    #[error(
+        "a document type declaration may name the root element and nothing else, once and before it; remove the rest of it"
+    )]
     Doctype,
     #[error("there is text outside the root element; remove it")]
     TextOutside,
     #[error("the document has no root element; expected `User` or `Users`")]
     NoRoot,
-    #[error("a second root element begins here; split the file, or put all users into one `Users` element")]
+    #[error(
+        "a second root element begins here; split the file, put all users into one `Users` element, or say `--concatenated`"
+    )]
     SecondRoot,
     #[error("the file ends before the element that begins at {opened} is closed; get the file again, complete")]
     Unfinished { opened: Position },
@@ -132,6 +167,8 @@ pub(super) enum MarkupError {
     Attribute,
     #[error("this attribute stands twice in one tag; remove one")]
     AttributeTwice,
+    #[error("a tag has more than 256 attributes; this is no export of users")]
+    TooManyAttributes,
     #[error("the name of a processing instruction must not be `xml`; remove it")]
     Instruction,
     #[error("this prefix is bound to no namespace; bind or remove it")]
@@ -149,6 +186,8 @@ pub(super) enum MarkupError {
 pub(super) enum ShapeError {
     #[error("the root element is {}, but only `User` and `Users` are converted{hint}", Quoted(.name))]
     Root { name: String, hint: &'static str },
+    #[error("the elements are in a namespace, which the schema does not have; remove it, or leave out `--strict`")]
+    Namespace,
     #[error("a value is longer than 1 MiB, which no Secret can hold; shorten it")]
     ValueTooLong,
     #[error("a user is larger than 4 MiB, which no resource can be; split or shorten it")]
@@ -170,8 +209,6 @@ pub(super) enum UserError {
     Nested(String),
     #[error("{} cannot stand within `Users`; write one `Users` element around all users", Quoted(.0))]
     NestedUsers(String),
-    #[error("{} is in a namespace other than that of the root element; remove it or its namespace", Quoted(.0))]
-    ForeignNamespace(String),
     #[error("{} must be true or false", Quoted(.0))]
     NotBoolean(&'static str),
     #[error("an attribute has values but no Name; add it")]
@@ -180,8 +217,43 @@ pub(super) enum UserError {
     TwoPasswords,
     #[error("{0}, so that no KeycloakUser can declare it")]
     Violation(Violation),
+    #[error("by the schema, {0}; correct it, or leave out `--strict`")]
+    Schema(#[from] SchemaFlaw),
+    #[error(
+        "the username {} belongs to the service account of a client, which Keycloak manages itself; leave the user out",
+        Quoted(.0)
+    )]
+    ServiceAccount(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("the KeycloakUser would be larger than 512 KiB; shorten the user")]
+    TooLarge,
     #[error("an earlier user has the object name {} already, as has every spelling of one username in upper and lower case; remove or rename {}", Quoted(.name), Quoted(.username))]
     NameTaken { username: String, name: String },
+}
+
+/// What the schema has against a user, beyond what is never taken.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(super) enum SchemaFlaw {
+    #[error("{} must stand here within {parent}, not {}", Quoted(.expected), Quoted(.found))]
+    Other { parent: &'static str, expected: &'static str, found: String },
+    #[error("nothing more may stand within {parent}, but {} follows", Quoted(.found))]
+    Surplus { parent: &'static str, found: String },
+    #[error("{} is missing at the end of {parent}", Quoted(.expected))]
+    Missing { parent: &'static str, expected: &'static str },
+    #[error("{} is not known within {parent}", Quoted(.found))]
+    Unknown { parent: &'static str, found: String },
+    #[error("there is text between the elements of {}", Quoted(.0))]
+    StrayText(&'static str),
+    #[error("the XML attribute {} is not allowed", Quoted(.0))]
+    Attribute(String),
+    #[error(
+        "{} must be a name in XML (NCName): letters, digits, `.`, `-` and `_` of XML 1.0, fourth edition, no digit first",
+        Quoted(.0)
+    )]
+    NotName(&'static str),
+    #[error("{} must be true, false, 1 or 0", Quoted(.0))]
+    NotBoolean(&'static str),
 }
 
 /// What was remarkable about a user.
@@ -192,6 +264,18 @@ pub(super) type Notes = Vec<Located<Warning>>;
 pub(super) enum Warning {
     #[error("the document declares XML 1.1, and is read by the rules of XML 1.0")]
     Version11,
+    #[error("the byte order mark says {mark}, and the XML declaration {}; the mark is believed", Quoted(.declared))]
+    MarkDisagrees { mark: &'static str, declared: String },
+    #[error("the document declares a part of ISO-8859, but contains byte 0x{byte:02X}; it is read as {page}")]
+    Widened { byte: u8, page: &'static str },
+    #[error(
+        "the document is read as {0}, as it declares, but all of it is valid UTF-8: if letters look wrong, say `--encoding utf-8`"
+    )]
+    Mojibake(&'static str),
+    #[error(
+        "there are exactly 100 users, the size of a page of the exporting product: if there should be more, export with a limit"
+    )]
+    HundredUsers,
     #[error("the elements are in a namespace; they are recognised by their local names")]
     Namespace,
     #[error("Enabled is missing; {} is written out, for this user and all others without it", default)]
@@ -216,6 +300,12 @@ pub(super) enum Warning {
     EmailForm,
     #[error("{} is taken for true or false; write it in lower case", Quoted(.0))]
     BooleanCase(&'static str),
+    #[error("the RequiredActions are left out")]
+    RequiredActions,
+    #[error("this {0} contains characters that a reader cannot see, or that turn the direction of text")]
+    Invisible(&'static str),
+    #[error("the attribute {} is left out: its name {flaw}", Quoted(.name))]
+    AttributeName { name: String, flaw: Flaw },
     #[error("an attribute without name and values is left out")]
     EmptyAttribute,
     #[error("the attribute {} has no values, and is left out", Quoted(.0))]
@@ -241,6 +331,13 @@ impl Warning {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Version11 => "documents that declare XML 1.1",
+            Self::MarkDisagrees { .. } => "byte order marks that contradict the declaration",
+            Self::Widened { .. } => "documents in a code page of Windows",
+            Self::Mojibake(_) => "documents that may be UTF-8",
+            Self::HundredUsers => "documents of exactly 100 users",
+            Self::RequiredActions => "users with RequiredActions",
+            Self::Invisible(_) => "texts with characters that cannot be seen",
+            Self::AttributeName { .. } => "attributes whose name cannot be declared",
             Self::Namespace => "documents in a namespace",
             Self::NoEnabled { .. } => "users without Enabled",
             Self::UnknownElement(_) => "names of unknown elements",
@@ -270,6 +367,7 @@ impl Warning {
         match self {
             Self::UnknownElement(name) | Self::UnknownAttribute(name) => Some(name),
             Self::NoEnabled { .. } => Some("Enabled"),
+            Self::RequiredActions => Some("RequiredActions"),
             _ => None,
         }
     }

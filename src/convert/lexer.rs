@@ -7,19 +7,25 @@ use std::io::Read;
 use std::mem;
 
 use quick_xml::events::{BytesDecl, BytesPI, BytesStart, Event};
-use quick_xml::name::{NamespaceResolver, ResolveResult};
+use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
 use quick_xml::{Error, errors::IllFormedError};
 
+use super::encoding::Encoding;
 use super::error::{DocumentError, MarkupError, Warning};
-use super::grammar::{self, Attributes, Declaration};
+use super::grammar::{self, Attributes, Declaration, RawAttribute};
+use super::options::Input;
 use super::position::{Located, Position};
 use super::source::Source;
 use super::tag::Tag;
 
 /// Deepest nesting of elements.
 const MAX_DEPTH: usize = 128;
+/// Most attributes of one tag.
+const MAX_ATTRIBUTES: usize = 256;
 /// The namespace of attributes that speak of a schema; nothing in it is looked at.
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// The namespace of the types of a schema.
+const SCHEMA: &str = "http://www.w3.org/2001/XMLSchema";
 
 /// A start tag.
 #[derive(Debug)]
@@ -27,8 +33,21 @@ pub(super) struct Element {
     /// Where the tag begins.
     pub(super) at: Position,
     pub(super) tag: Tag,
-    /// The names of its attributes, but for those of namespaces and schemas.
-    pub(super) attributes: Vec<Located<String>>,
+    /// Its attributes, but for those of namespaces.
+    pub(super) attributes: Vec<Located<TagAttribute>>,
+}
+
+/// What an XML attribute is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TagAttribute {
+    /// The place of a schema.
+    SchemaLocation,
+    /// `xsi:type`, with the local name of the type if it is one of XML Schema itself.
+    Type(Option<String>),
+    /// Another attribute of that namespace.
+    SchemaInstance(String),
+    /// Any other, by its name.
+    Other(String),
 }
 
 /// What the next piece of the document is.
@@ -54,6 +73,8 @@ pub(super) struct Lexer<'r> {
     /// The last tag was an empty-element tag, whose end is due.
     end_is_due: bool,
     root: Option<Root>,
+    has_doctype: bool,
+    input: Input,
     remarks: Vec<Located<Warning>>,
 }
 
@@ -62,8 +83,8 @@ struct Root {
 }
 
 impl<'r> Lexer<'r> {
-    pub(super) fn new(input: &'r mut dyn Read) -> Self {
-        let mut xml = quick_xml::Reader::from_reader(Source::new(input));
+    pub(super) fn new(bytes: &'r mut dyn Read, told: Option<Encoding>, input: Input) -> Self {
+        let mut xml = quick_xml::Reader::from_reader(Source::new(bytes, told));
         xml.config_mut().enable_all_checks(true);
         Self {
             xml,
@@ -72,6 +93,8 @@ impl<'r> Lexer<'r> {
             open: Vec::new(),
             end_is_due: false,
             root: None,
+            has_doctype: false,
+            input,
             remarks: Vec::new(),
         }
     }
@@ -83,7 +106,15 @@ impl<'r> Lexer<'r> {
 
     /// Takes what is remarkable about the document as a whole.
     pub(super) fn take_remarks(&mut self) -> Vec<Located<Warning>> {
-        mem::take(&mut self.remarks)
+        let of_bytes = self.xml.get_mut().take_remarks().into_iter();
+        let mut remarks: Vec<_> = of_bytes.map(|warning| Located::new(Position::START, warning)).collect();
+        remarks.append(&mut self.remarks);
+        remarks
+    }
+
+    /// The namespace of the root element, if it has one.
+    pub(super) fn has_namespace(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| root.namespace.is_some())
     }
 
     /// Reads the next token, and appends what it has of character data to `text`.
@@ -126,7 +157,7 @@ impl<'r> Lexer<'r> {
             Ok(Event::Comment(_)) => Ok(None),
             Ok(Event::PI(instruction)) => self.instruction(&instruction).map(|()| None),
             Ok(Event::Decl(declaration)) => self.declaration(offset, &declaration).map(|()| None),
-            Ok(Event::DocType(_)) => Err(self.flaw(0, MarkupError::Doctype)),
+            Ok(Event::DocType(_)) => self.doctype().map(|()| None),
             Ok(Event::Eof) => self.end_of_file().map(Some),
             Err(error) => Err(self.parser_error(&error)),
         }
@@ -147,7 +178,9 @@ impl<'r> Lexer<'r> {
 
     fn text(&self, piece: &str, text: &mut String) -> Result<Option<Token>, DocumentError> {
         if self.open.is_empty() {
-            let visible = piece.find(|character| !grammar::SPACE.contains(&character));
+            // Each of several documents may have its own byte order mark.
+            let is_seam = |c: char| c == '\u{FEFF}' && self.is_between_documents();
+            let visible = piece.find(|c| !grammar::SPACE.contains(&c) && !is_seam(c));
             return visible.map_or(Ok(None), |offset| Err(self.flaw(offset, MarkupError::TextOutside)));
         }
         // A search for one byte is much cheaper, and settles it for nearly every text.
@@ -160,18 +193,48 @@ impl<'r> Lexer<'r> {
         Ok(Some(Token::Text))
     }
 
+    /// One document is complete, and another one may follow.
+    fn is_between_documents(&self) -> bool {
+        self.input == Input::Concatenated && self.open.is_empty() && self.root.is_some()
+    }
+
+    fn begin_document(&mut self) {
+        self.root = None;
+        self.has_doctype = false;
+    }
+
     fn declaration(&mut self, offset: u64, declaration: &BytesDecl<'_>) -> Result<(), DocumentError> {
-        if offset > 0 {
-            return Err(self.flaw(0, MarkupError::LateDeclaration));
+        let is_first = offset == 0;
+        if !is_first {
+            if !self.is_between_documents() {
+                let is_behind = self.open.is_empty() && self.root.is_some();
+                let flaw = if is_behind { MarkupError::SecondDocument } else { MarkupError::LateDeclaration };
+                return Err(self.flaw(0, flaw));
+            }
+            self.begin_document();
         }
         let text = declaration.strip_prefix("xml").unwrap_or_default();
         let declared = Declaration::parse(text).map_err(|error| self.flaw(0, error))?;
         if declared.is_version_11 {
             self.remarks.push(Located::new(self.position(), Warning::Version11));
         }
-        if declared.is_ascii {
-            self.xml.get_mut().require_ascii();
+        if let Some(label) = declared.encoding.filter(|_| !is_first)
+            && !self.xml.get_ref().is_in(Encoding::of_label(label))
+        {
+            return Err(self.flaw(0, MarkupError::OtherEncoding));
         }
+        Ok(())
+    }
+
+    fn doctype(&mut self) -> Result<(), DocumentError> {
+        if self.is_between_documents() {
+            self.begin_document();
+        }
+        let token = std::str::from_utf8(self.xml.get_ref().token()).unwrap_or_default();
+        if self.root.is_some() || self.has_doctype || !grammar::is_bare_doctype(token) {
+            return Err(self.flaw(0, MarkupError::Doctype));
+        }
+        self.has_doctype = true;
         Ok(())
     }
 
@@ -184,6 +247,9 @@ impl<'r> Lexer<'r> {
     }
 
     fn start(&mut self, tag: &BytesStart<'_>) -> Result<Token, DocumentError> {
+        if self.is_between_documents() {
+            self.begin_document();
+        }
         if self.open.is_empty() && self.root.is_some() {
             return Err(self.flaw(0, MarkupError::SecondRoot));
         }
@@ -229,37 +295,58 @@ impl<'r> Lexer<'r> {
         Ok(Tag::of(local))
     }
 
-    /// Checks the attributes, and returns the names of those that are about the user.
-    fn attributes(&self, tag: &BytesStart<'_>) -> Result<Vec<Located<String>>, DocumentError> {
+    /// Checks the attributes, and says what they are about.
+    fn attributes(&self, tag: &BytesStart<'_>) -> Result<Vec<Located<TagAttribute>>, DocumentError> {
         let raw = tag.attributes_raw();
         if raw.is_empty() {
             return Ok(Vec::new());
         }
         let before = 1 + tag.len() - raw.len();
-        let mut names = BTreeSet::new();
-        let mut found = Vec::new();
+        let (mut names, mut expanded, mut found) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for attribute in Attributes::new(raw) {
-            let attribute = attribute.map_err(|(offset, error)| self.flaw(before + offset, error))?;
-            let offset = before + attribute.offset;
-            if !names.insert(attribute.name) {
+            let RawAttribute { offset, name, value } =
+                attribute.map_err(|(offset, error)| self.flaw(before + offset, error))?;
+            let offset = before + offset;
+            if names.len() == MAX_ATTRIBUTES {
+                return Err(self.flaw(offset, MarkupError::TooManyAttributes));
+            }
+            let (namespace, local) = self.expand(name).map_err(|error| self.flaw(offset, error))?;
+            // One name can have two prefixes.
+            if !names.insert(name) || namespace.is_some_and(|namespace| !expanded.insert((namespace, local))) {
                 return Err(self.flaw(offset, MarkupError::AttributeTwice));
             }
-            if self.is_about_user(attribute.name).map_err(|error| self.flaw(offset, error))? {
-                found.push(Located::new(self.xml.get_ref().position_in_token(offset), attribute.name));
+            if QName(name).as_namespace_binding().is_none() {
+                let about = self.about(namespace, local, name, value);
+                found.push(Located::new(self.xml.get_ref().position_in_token(offset), about));
             }
         }
         Ok(found)
     }
 
-    fn is_about_user(&self, name: &str) -> Result<bool, MarkupError> {
-        let name = quick_xml::name::QName(name);
-        if name.as_namespace_binding().is_some() {
-            return Ok(false);
+    /// The namespace and the local name of an attribute.
+    fn expand<'s>(&'s self, name: &'s str) -> Result<(Option<&'s str>, &'s str), MarkupError> {
+        match self.scopes.resolve_attribute(QName(name)) {
+            (ResolveResult::Unbound, local) => Ok((None, local.into_inner())),
+            (ResolveResult::Bound(namespace), local) => Ok((Some(namespace.into_inner()), local.into_inner())),
+            (ResolveResult::Unknown(_), _) => Err(MarkupError::UnboundPrefix),
         }
-        match self.scopes.resolve_attribute(name).0 {
-            ResolveResult::Unbound => Ok(true),
-            ResolveResult::Bound(namespace) => Ok(namespace.into_inner() != SCHEMA_INSTANCE),
-            ResolveResult::Unknown(_) => Err(MarkupError::UnboundPrefix),
+    }
+
+    fn about(&self, namespace: Option<&str>, local: &str, name: &str, value: &str) -> TagAttribute {
+        match (namespace, local) {
+            (Some(SCHEMA_INSTANCE), "schemaLocation" | "noNamespaceSchemaLocation") => TagAttribute::SchemaLocation,
+            (Some(SCHEMA_INSTANCE), "type") => TagAttribute::Type(self.schema_type(value.trim_matches(grammar::SPACE))),
+            (Some(SCHEMA_INSTANCE), _) => TagAttribute::SchemaInstance(name.to_owned()),
+            _ => TagAttribute::Other(name.to_owned()),
+        }
+    }
+
+    fn schema_type(&self, name: &str) -> Option<String> {
+        match self.scopes.resolve_element(QName(name)) {
+            (ResolveResult::Bound(namespace), local) if namespace.into_inner() == SCHEMA => {
+                Some(local.into_inner().to_owned())
+            }
+            _ => None,
         }
     }
 

@@ -2,26 +2,33 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Options;
 use super::error::{Notes, UserError, Warning};
 use super::grammar;
 use super::model::{Text, XmlAttribute, XmlCredential, XmlUser};
 use super::name;
+use super::options::{Mode, Options};
 use super::position::{Located, Position};
 use super::profile;
+use super::schema;
 use crate::api::{
-    self, Attribute, ConnectionReference, Credential, CredentialType, KeycloakUserSpec, SecretKeyReference,
-    ValueSource, Violation,
+    self, Attribute, Credential, CredentialType, KeycloakUserSpec, SecretKeyReference, ValueSource, Violation,
 };
-use crate::domain::AttributeValue;
+use crate::domain::{AttributeName, AttributeValue, Flaw};
 
 /// The key of the Secret under which the password stands.
 pub(super) const PASSWORD_KEY: &str = "password";
 
+/// The usernames of the accounts that Keycloak makes for clients.
+const SERVICE_ACCOUNT: &str = "service-account-";
+
 /// What is written for one user. The spec keeps the rules of the schema.
 pub(super) struct Account {
+    /// Where the user stands.
+    pub(super) at: Position,
     /// Name of the `KeycloakUser`.
     pub(super) name: String,
+    /// The id that the account had where it comes from, if it is to be kept.
+    pub(super) id: Option<String>,
     pub(super) spec: KeycloakUserSpec,
     /// Present exactly if the spec refers to a Secret.
     pub(super) password: Option<SecretString>,
@@ -35,13 +42,21 @@ type UserResult<T> = Result<T, Located<UserError>>;
 ///
 /// # Errors
 /// The first thing that makes the user impossible to declare.
-pub(super) fn account(user: XmlUser, options: &Options, notes: &mut Notes) -> UserResult<Account> {
+pub(super) fn account(mut user: XmlUser, options: &Options, notes: &mut Notes) -> UserResult<Account> {
+    if options.mode == Mode::Strict {
+        schema::check(&mut user)?;
+    }
     let places = Places::of(&user);
+    let at = places.of_user();
+    let id = present(user.id).map(|id| id.value);
     let username = present(user.username).ok_or_else(|| Located::new(user.at, UserError::NoUsername))?;
+    if username.value.to_lowercase().starts_with(SERVICE_ACCOUNT) {
+        return Err(Located::new(username.at, UserError::ServiceAccount(username.value)));
+    }
     profile::check_username(&username, notes);
     let (attributes, attribute_places) = attributes(user.attributes, notes)?;
     let mut spec = KeycloakUserSpec {
-        connection_ref: connection(options),
+        connection_ref: options.manifests.connection.clone(),
         username: username.value,
         first_name: person_name(user.first_name, "FirstName", notes),
         last_name: person_name(user.last_name, "LastName", notes),
@@ -54,12 +69,12 @@ pub(super) fn account(user: XmlUser, options: &Options, notes: &mut Notes) -> Us
     };
     let password = password(user.credentials, notes)?;
     api::desired_user(&spec).map_err(|violation| places.of_violation(&attribute_places, violation))?;
-    let name = name::object_name(&spec.username);
+    let name = name::chosen_name(&spec.username, &options.names);
     let password = password.map(|(password, temporary)| {
         spec.credentials.push(credential(&name, temporary));
         password
     });
-    Ok(Account { name, spec, password })
+    Ok(Account { at, name, id, spec, password })
 }
 
 /// Where the parts of a spec stand in the document.
@@ -80,20 +95,17 @@ impl Places {
         Self { user: user.at, fields }
     }
 
+    /// Where a person looks for the user.
+    fn of_user(&self) -> Position {
+        self.fields[0].1.unwrap_or(self.user)
+    }
+
     fn of_violation(&self, attributes: &[Position], violation: Violation) -> Located<UserError> {
         let field = violation.field.as_str();
         let of_field = self.fields.iter().find(|(name, _)| *name == field).and_then(|(_, at)| *at);
         let index = field.strip_prefix("spec.attributes[").and_then(|rest| rest.split_once(']')?.0.parse().ok());
         let of_attribute = index.and_then(|index: usize| attributes.get(index).copied());
         Located::new(of_field.or(of_attribute).unwrap_or(self.user), UserError::Violation(violation))
-    }
-}
-
-fn connection(options: &Options) -> ConnectionReference {
-    let default = ConnectionReference::default();
-    match &options.connection {
-        Some(name) => ConnectionReference { name: name.clone(), ..default },
-        None => default,
     }
 }
 
@@ -116,6 +128,7 @@ fn email(text: Text, notes: &mut Notes) -> Option<String> {
     if trimmed.is_empty() {
         return None;
     }
+    profile::check_visible(text.at, trimmed, "Email", notes);
     if !trimmed.contains('@') || trimmed.contains(char::is_whitespace) {
         notes.push(Located::new(text.at, Warning::EmailForm));
     }
@@ -185,13 +198,23 @@ fn attribute(
         notes.push(Located::new(at, Warning::NoValues(name.value)));
         return Ok(None);
     }
+    if let Err(flaw) = AttributeName::parse(&name.value)
+        && !matches!(flaw, Flaw::TooLong { .. })
+    {
+        notes.push(Located::new(at, Warning::AttributeName { name: name.value, flaw }));
+        return Ok(None);
+    }
+    profile::check_visible(name.at, &name.value, "attribute name", notes);
+    for value in &values {
+        profile::check_visible(value.at, &value.value, "attribute value", notes);
+    }
     notes.extend(blank.iter().map(|value| Located::new(value.at, Warning::BlankValue(name.value.clone()))));
     Ok(Some(Attribute { name: name.value, values: values.into_iter().map(|value| value.value).collect() }))
 }
 
 /// What Keycloak would drop without a word.
 fn is_blank(value: &str) -> bool {
-    AttributeValue::parse(value) == Err(crate::domain::Flaw::Blank)
+    AttributeValue::parse(value) == Err(Flaw::Blank)
 }
 
 /// The password and whether it is temporary; absent if the user has none.

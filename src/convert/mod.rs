@@ -1,11 +1,11 @@
 //! XML exports in, manifests out: for each user a Secret with the password, if there is one, and a `KeycloakUser`.
 //!
 //! ```text
-//! bytes ──> source ──> lexer ──> reader ──> map ──> writer ──> YAML
-//!           text       tokens    XmlUser    Account
+//! bytes ──> source ──> lexer ──> reader ──> map ──> manifest ──> output
+//!           text       tokens    XmlUser    Account  YAML, JSON
 //! ```
 //!
-//! - **Input**: documents in UTF-8 whose root element is `User` or `Users`, as the Keycloak adapter of a
+//! - **Input**: documents in any usual encoding whose root element is `User` or `Users`, as the Keycloak adapter of a
 //!   business-process product writes and reads them. Only `Username` is required; unknown elements are left out with a
 //!   warning. Anything that is not understood is an error with line and column: no manifest is guessed.
 //! - **Streaming**: one user is held at a time, and of earlier ones only that their names are taken (below 32 bytes a
@@ -19,24 +19,33 @@
 //! May use `api` and `domain`; knows neither network nor cluster nor runtime.
 
 mod converter;
+mod decoder;
 mod diagnostic;
+mod elements;
+mod encoding;
 mod error;
 mod grammar;
 mod lexer;
+mod manifest;
 mod map;
 mod model;
 mod name;
+mod ncname;
+mod options;
+mod output;
 mod position;
 mod profile;
 mod quotation;
 mod reader;
+mod schema;
 mod source;
 mod tag;
-mod writer;
 
-pub use converter::{Converter, Options, Summary};
-pub use diagnostic::{Diagnostic, Severity};
+pub use converter::{Converter, Summary};
+pub use diagnostic::{Diagnostic, Event, Severity, WrittenUser};
 pub use error::ConvertError;
+pub use options::{Format, Input, ManifestOptions, Mode, NameOptions, Options, Secrets, Warnings};
+pub use output::{Directory, Manifests, Output, PruneError, WholeFile, WriteError};
 pub use position::Position;
 
 #[cfg(test)]

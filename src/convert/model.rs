@@ -12,6 +12,7 @@ pub(super) type Text = Option<Located<String>>;
 pub(super) struct XmlUser {
     /// Where the element begins.
     pub(super) at: Position,
+    pub(super) id: Text,
     pub(super) username: Text,
     pub(super) first_name: Text,
     pub(super) last_name: Text,
@@ -26,6 +27,7 @@ impl XmlUser {
     pub(super) fn new(at: Position) -> Self {
         Self {
             at,
+            id: None,
             username: None,
             first_name: None,
             last_name: None,

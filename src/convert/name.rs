@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
+use super::options::NameOptions;
+
 /// Longest name of an object. It leaves room for a prefix within the 63 characters of a label.
 pub(super) const MAX_NAME: usize = 52;
 /// Hex digits of the hash at the end of a name.
@@ -33,6 +35,24 @@ pub(super) fn object_name(username: &str) -> String {
         name.extend([byte >> 4, byte & 0xF].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
     }
     name
+}
+
+/// True if names may begin like this: together they fit into a label.
+pub(super) fn is_prefix(prefix: &str) -> bool {
+    prefix.is_empty() || (prefix.len() <= MAX_LABEL - MAX_NAME && is_subdomain(&format!("{prefix}a")))
+}
+
+/// True if a person may choose this name for an object.
+pub(super) fn is_given_name(name: &str) -> bool {
+    name.len() <= MAX_LABEL && is_subdomain(name)
+}
+
+/// The name of the `KeycloakUser` for a username, as the options would have it.
+pub(super) fn chosen_name(username: &str, options: &NameOptions) -> String {
+    match options.of(username) {
+        Some(name) => name.to_owned(),
+        None => options.prefix.clone() + &object_name(username),
+    }
 }
 
 /// The name of the Secret that belongs to a `KeycloakUser`; the prefix keeps it apart from other Secrets.

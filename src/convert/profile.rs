@@ -1,7 +1,7 @@
 //! What Keycloak's default user profile refuses. A realm may have another profile, so these are warnings.
 
 use super::error::{Notes, Warning};
-use super::position::Located;
+use super::position::{Located, Position};
 
 /// Shortest username of the default profile.
 const MIN_USERNAME: usize = 3;
@@ -15,6 +15,7 @@ pub(super) fn check_username(username: &Located<String>, notes: &mut Notes) {
     if text.contains(|c| is_refused(c) || is_refused_in_usernames(c)) {
         notes.push(Located::new(username.at, Warning::UsernameCharacter(text.clone())));
     }
+    check_visible(username.at, text, "Username", notes);
 }
 
 /// Warns of a first or last name that contains a character that is refused.
@@ -22,6 +23,20 @@ pub(super) fn check_person_name(name: &Located<String>, element: &'static str, n
     if name.value.contains(is_refused) {
         notes.push(Located::new(name.at, Warning::NameCharacter(element)));
     }
+    check_visible(name.at, &name.value, element, notes);
+}
+
+/// Warns of characters that would make a reviewer of the manifest see another text than the one that counts.
+pub(super) fn check_visible(at: Position, text: &str, what: &'static str, notes: &mut Notes) {
+    if !text.is_ascii() && text.contains(is_deceptive) {
+        notes.push(Located::new(at, Warning::Invisible(what)));
+    }
+}
+
+/// Marks that turn the direction of text, tags, and what has no width and joins nothing.
+fn is_deceptive(character: char) -> bool {
+    matches!(character, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}')
+        || matches!(character, '\u{61C}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// What neither usernames nor the names of persons may contain (as of Keycloak 26): punctuation of markup and scripts,

@@ -2,41 +2,16 @@
 //! attribute's, within `Credential` it is a password, and `value` within `access` is neither.
 
 use std::io::Read;
-use std::mem;
-
-use secrecy::{ExposeSecret, SecretString};
 
 use super::diagnostic::Reporter;
-use super::error::{DocumentError, ShapeError, UserError, Warning};
-use super::grammar;
-use super::lexer::{Element, Lexer, Token};
-use super::model::{Text, XmlAttribute, XmlCredential, XmlUser};
+use super::elements::Elements;
+use super::error::{DocumentError, MarkupError, ShapeError, Warning};
+use super::lexer::{Element, Token};
+use super::model::{XmlAttribute, XmlCredential, XmlUser};
+use super::options::{Input, Options};
 use super::position::{Located, Position};
+use super::schema;
 use super::tag::Tag;
-
-/// Longest value, in bytes: no Secret can hold more.
-const MAX_VALUE: usize = 1024 * 1024;
-/// Largest user, in bytes.
-const MAX_USER: usize = 4 * MAX_VALUE;
-/// What an element counts towards the largest user, beside its text.
-const ELEMENT_COST: usize = 64;
-
-const IN_USERS: &[Tag] = &[Tag::User];
-const IN_USER: &[Tag] = &[
-    Tag::Username,
-    Tag::FirstName,
-    Tag::LastName,
-    Tag::Email,
-    Tag::EmailVerified,
-    Tag::Enabled,
-    Tag::Attributes,
-    Tag::Credentials,
-];
-const IN_ATTRIBUTES: &[Tag] = &[Tag::Attribute];
-const IN_ATTRIBUTE: &[Tag] = &[Tag::Name, Tag::Values];
-const IN_VALUES: &[Tag] = &[Tag::Value];
-const IN_CREDENTIALS: &[Tag] = &[Tag::Credential];
-const IN_CREDENTIAL: &[Tag] = &[Tag::Type, Tag::Value, Tag::Temporary];
 
 /// What stands where a user is expected.
 pub(super) enum Entry {
@@ -48,15 +23,10 @@ pub(super) enum Entry {
 
 /// Reads the users of one document, and holds one of them at a time.
 pub(super) struct UserReader<'r, 'd> {
-    lexer: Lexer<'r>,
-    report: &'r mut Reporter<'d>,
+    elements: Elements<'r, 'd>,
     state: State,
-    /// The user that is being read has been reported as faulty.
-    is_rejected: bool,
-    /// The size of the user that is being read.
-    size: usize,
-    /// What stands between the elements.
-    between: String,
+    /// Entries of the list that is being read.
+    listed: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,114 +36,139 @@ enum State {
     After,
 }
 
+/// The number of users on a page of the exporting product, if nothing else is asked for.
+const PAGE: u64 = 100;
+
 impl<'r, 'd> UserReader<'r, 'd> {
-    pub(super) fn new(input: &'r mut dyn Read, report: &'r mut Reporter<'d>) -> Self {
-        Self {
-            lexer: Lexer::new(input),
-            report,
-            state: State::Before,
-            is_rejected: false,
-            size: 0,
-            between: String::new(),
-        }
+    pub(super) fn new(input: &'r mut dyn Read, options: &'r Options, report: &'r mut Reporter<'d>) -> Self {
+        Self { elements: Elements::new(input, options, report), state: State::Before, listed: 0 }
     }
 
     /// What is found about the file is told to it.
     pub(super) fn report(&mut self) -> &mut Reporter<'d> {
-        self.report
+        self.elements.report
     }
 
     /// The next user; absent after the last one. A single `User` is handed out when the whole document has been read,
-    /// a user within `Users` as soon as it is complete.
+    /// a user within `Users`, or of one document among several, as soon as it is complete.
     ///
     /// # Errors
     /// The document cannot be read on. The users handed out before are complete.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, DocumentError> {
-        if self.state == State::Before {
-            let root = self.root()?;
-            if root.tag == Tag::User {
-                let entry = self.user(root.at)?;
+        let entry = self.advance();
+        self.elements.report_remarks();
+        entry
+    }
+
+    /// True if a list of exactly one page has been read: it may have been cut.
+    pub(super) fn is_one_page(&self) -> bool {
+        self.state == State::After && self.listed == PAGE
+    }
+
+    fn advance(&mut self) -> Result<Option<Entry>, DocumentError> {
+        while self.state != State::After {
+            if self.state == State::Within {
+                if let Some(entry) = self.entry()? {
+                    self.listed += 1;
+                    return Ok(Some(entry));
+                }
                 self.finish()?;
-                return Ok(Some(entry));
+                continue;
             }
-            self.state = State::Within;
-        }
-        if self.state == State::Within {
-            if let Some(entry) = self.entry()? {
-                return Ok(Some(entry));
+            match self.root()? {
+                None => self.state = State::After,
+                Some(root) if root.tag == Tag::User => {
+                    self.elements.begin_user();
+                    self.elements.check_attributes(&root);
+                    let entry = self.user(root.at)?;
+                    self.finish()?;
+                    return Ok(Some(entry));
+                }
+                Some(root) => {
+                    self.elements.check_attributes(&root);
+                    self.state = State::Within;
+                }
             }
-            self.finish()?;
         }
         Ok(None)
     }
 
-    fn root(&mut self) -> Result<Element, DocumentError> {
-        let token = self.lexer.next(&mut self.between)?;
-        for remark in self.lexer.take_remarks() {
-            self.report.warning(&remark);
-        }
+    /// The root element; absent if there are no more documents.
+    fn root(&mut self) -> Result<Option<Element>, DocumentError> {
+        let token = self.elements.outside()?;
+        self.elements.report_remarks();
         match token {
             Token::Start(root) if matches!(root.tag, Tag::User | Tag::Users) => {
-                self.warn_of_attributes(&root);
-                Ok(root)
+                if self.elements.is_strict() && self.elements.lexer.has_namespace() {
+                    return Err(Located::new(root.at, ShapeError::Namespace));
+                }
+                Ok(Some(root))
             }
             Token::Start(root) => {
                 let name = root.tag.name().to_owned();
                 let hint = root_hint(&name);
                 Err(Located::new(root.at, ShapeError::Root { name, hint }))
             }
-            Token::Text | Token::End | Token::Eof => {
-                Err(Located::new(self.lexer.position(), super::error::MarkupError::NoRoot))
-            }
+            Token::Eof => Ok(None),
+            Token::Text | Token::End => Err(Located::new(self.elements.lexer.position(), MarkupError::NoRoot)),
         }
     }
 
+    /// Reads what is behind the root element: nothing, or another document.
     fn finish(&mut self) -> Result<(), DocumentError> {
-        self.state = State::After;
-        while !matches!(self.lexer.next(&mut self.between)?, Token::Eof) {}
+        self.state = State::Before;
+        if self.elements.options.input == Input::OneDocument {
+            while !matches!(self.elements.outside()?, Token::Eof) {}
+            self.state = State::After;
+        }
         Ok(())
     }
 
     /// The next child of `Users` that is a user, or was to be one.
     fn entry(&mut self) -> Result<Option<Entry>, DocumentError> {
-        while let Some(child) = self.child("Users")? {
-            self.is_rejected = false;
-            self.size = 0;
+        let mut children = schema::USERS.start();
+        self.elements.begin_user();
+        while let Some(child) = self.elements.child(&mut children)? {
             if child.tag == Tag::User {
                 return self.user(child.at).map(Some);
             }
-            self.stray(child, IN_USERS)?;
-            if mem::take(&mut self.is_rejected) {
+            self.elements.stray(child, &children)?;
+            if self.elements.take_rejection() {
                 return Ok(Some(Entry::Rejected));
             }
+            self.elements.begin_user();
         }
         Ok(None)
     }
 
     fn user(&mut self, at: Position) -> Result<Entry, DocumentError> {
         let mut user = XmlUser::new(at);
-        while let Some(child) = self.child("User")? {
+        let mut children = schema::USER.start();
+        while let Some(child) = self.elements.child(&mut children)? {
             match child.tag {
-                Tag::Username => self.text_into(&mut user.username, "Username", &child)?,
-                Tag::FirstName => self.text_into(&mut user.first_name, "FirstName", &child)?,
-                Tag::LastName => self.text_into(&mut user.last_name, "LastName", &child)?,
-                Tag::Email => self.text_into(&mut user.email, "Email", &child)?,
-                Tag::EmailVerified => self.text_into(&mut user.email_verified, "EmailVerified", &child)?,
-                Tag::Enabled => self.text_into(&mut user.enabled, "Enabled", &child)?,
+                Tag::Username => self.elements.text_into(&mut user.username, "Username", &child)?,
+                Tag::FirstName => self.elements.text_into(&mut user.first_name, "FirstName", &child)?,
+                Tag::LastName => self.elements.text_into(&mut user.last_name, "LastName", &child)?,
+                Tag::Email => self.elements.text_into(&mut user.email, "Email", &child)?,
+                Tag::EmailVerified => self.elements.text_into(&mut user.email_verified, "EmailVerified", &child)?,
+                Tag::Enabled => self.elements.text_into(&mut user.enabled, "Enabled", &child)?,
                 Tag::Attributes => self.attributes(&mut user.attributes)?,
                 Tag::Credentials => self.credentials(&mut user.credentials)?,
-                Tag::Id | Tag::CreatedTimestamp | Tag::Totp | Tag::NotBefore | Tag::Access => self.skip()?,
-                _ => self.stray(child, IN_USER)?,
+                Tag::Id if self.elements.options.keep_id => self.elements.text_into(&mut user.id, "Id", &child)?,
+                Tag::RequiredActions => self.required_actions(child.at)?,
+                Tag::Id | Tag::CreatedTimestamp | Tag::Totp | Tag::NotBefore | Tag::Access => self.elements.skip()?,
+                _ => self.elements.stray(child, &children)?,
             }
         }
-        Ok(if mem::take(&mut self.is_rejected) { Entry::Rejected } else { Entry::User(Box::new(user)) })
+        Ok(if self.elements.take_rejection() { Entry::Rejected } else { Entry::User(Box::new(user)) })
     }
 
     fn attributes(&mut self, attributes: &mut Vec<XmlAttribute>) -> Result<(), DocumentError> {
-        while let Some(child) = self.child("Attributes")? {
+        let mut children = schema::ATTRIBUTES.start();
+        while let Some(child) = self.elements.child(&mut children)? {
             match child.tag {
                 Tag::Attribute => attributes.push(self.attribute(child.at)?),
-                _ => self.stray(child, IN_ATTRIBUTES)?,
+                _ => self.elements.stray(child, &children)?,
             }
         }
         Ok(())
@@ -181,31 +176,34 @@ impl<'r, 'd> UserReader<'r, 'd> {
 
     fn attribute(&mut self, at: Position) -> Result<XmlAttribute, DocumentError> {
         let mut attribute = XmlAttribute { at, name: None, values: Vec::new() };
-        while let Some(child) = self.child("Attribute")? {
+        let mut children = schema::ATTRIBUTE.start();
+        while let Some(child) = self.elements.child(&mut children)? {
             match child.tag {
-                Tag::Name => self.text_into(&mut attribute.name, "Name", &child)?,
+                Tag::Name => self.elements.text_into(&mut attribute.name, "Name", &child)?,
                 Tag::Values => self.values(&mut attribute.values)?,
-                _ => self.stray(child, IN_ATTRIBUTE)?,
+                _ => self.elements.stray(child, &children)?,
             }
         }
         Ok(attribute)
     }
 
     fn values(&mut self, values: &mut Vec<Located<String>>) -> Result<(), DocumentError> {
-        while let Some(child) = self.child("Values")? {
+        let mut children = schema::VALUES.start();
+        while let Some(child) = self.elements.child(&mut children)? {
             match child.tag {
-                Tag::Value => values.extend(self.text(&child)?),
-                _ => self.stray(child, IN_VALUES)?,
+                Tag::Value => values.extend(self.elements.text(&child)?),
+                _ => self.elements.stray(child, &children)?,
             }
         }
         Ok(())
     }
 
     fn credentials(&mut self, credentials: &mut Vec<XmlCredential>) -> Result<(), DocumentError> {
-        while let Some(child) = self.child("Credentials")? {
+        let mut children = schema::CREDENTIALS.start();
+        while let Some(child) = self.elements.child(&mut children)? {
             match child.tag {
                 Tag::Credential => credentials.push(self.credential(child.at)?),
-                _ => self.stray(child, IN_CREDENTIALS)?,
+                _ => self.elements.stray(child, &children)?,
             }
         }
         Ok(())
@@ -213,148 +211,24 @@ impl<'r, 'd> UserReader<'r, 'd> {
 
     fn credential(&mut self, at: Position) -> Result<XmlCredential, DocumentError> {
         let mut credential = XmlCredential { at, type_: None, value: None, temporary: None };
-        while let Some(child) = self.child("Credential")? {
+        let mut children = schema::CREDENTIAL.start();
+        while let Some(child) = self.elements.child(&mut children)? {
             match child.tag {
-                Tag::Type => self.text_into(&mut credential.type_, "Type", &child)?,
-                Tag::Temporary => self.text_into(&mut credential.temporary, "Temporary", &child)?,
-                Tag::Value => self.secret_into(&mut credential.value, &child)?,
-                _ => self.stray(child, IN_CREDENTIAL)?,
+                Tag::Type => self.elements.text_into(&mut credential.type_, "Type", &child)?,
+                Tag::Temporary => self.elements.text_into(&mut credential.temporary, "Temporary", &child)?,
+                Tag::Value => self.elements.secret_into(&mut credential.value, &child)?,
+                _ => self.elements.stray(child, &children)?,
             }
         }
         Ok(credential)
     }
 
-    /// The next element within `parent`; absent at its end.
-    fn child(&mut self, parent: &'static str) -> Result<Option<Element>, DocumentError> {
-        let mut is_told = false;
-        loop {
-            self.between.clear();
-            match self.lexer.next(&mut self.between)? {
-                Token::Start(child) => {
-                    self.charge(ELEMENT_COST)?;
-                    if !matches!(child.tag, Tag::Other(_) | Tag::Foreign(_)) {
-                        self.warn_of_attributes(&child);
-                    }
-                    return Ok(Some(child));
-                }
-                Token::Text if is_told || grammar::is_blank(&self.between) => {}
-                Token::Text => {
-                    is_told = true;
-                    self.warn(self.lexer.position(), Warning::StrayText(parent));
-                }
-                Token::End | Token::Eof => return Ok(None),
-            }
-        }
-    }
-
-    /// The text of an element: all pieces in order. Absent if there is an element in it, which is reported.
-    fn text(&mut self, element: &Element) -> Result<Text, DocumentError> {
-        let mut text = String::new();
-        let mut is_faulty = false;
-        loop {
-            match self.lexer.next(&mut text)? {
-                Token::Text if text.len() > MAX_VALUE => {
-                    return Err(Located::new(element.at, ShapeError::ValueTooLong));
-                }
-                Token::Text => {}
-                Token::Start(child) => {
-                    is_faulty = true;
-                    self.reject(child.at, UserError::ElementInValue(element.tag.name().to_owned()));
-                    self.skip()?;
-                }
-                Token::End | Token::Eof => break,
-            }
-        }
-        self.charge(text.len())?;
-        Ok((!is_faulty).then(|| Located::new(element.at, text)))
-    }
-
-    fn text_into(&mut self, slot: &mut Text, name: &'static str, element: &Element) -> Result<(), DocumentError> {
-        let found = self.text(element)?;
-        self.keep(slot, found, name, |one, other| one == other);
-        Ok(())
-    }
-
-    fn secret_into(
-        &mut self,
-        slot: &mut Option<Located<SecretString>>,
-        element: &Element,
-    ) -> Result<(), DocumentError> {
-        let found = self.text(element)?;
-        let secret = found.map(|found| Located::new(found.at, SecretString::from(found.value)));
-        self.keep(slot, secret, "Value", |one, other| one.expose_secret() == other.expose_secret());
-        Ok(())
-    }
-
-    /// Fills a slot; what fills it a second time must be the same.
-    fn keep<T>(
-        &mut self,
-        slot: &mut Option<Located<T>>,
-        found: Option<Located<T>>,
-        name: &'static str,
-        are_same: impl FnOnce(&T, &T) -> bool,
-    ) {
-        match (slot.as_ref(), found) {
-            (_, None) => {}
-            (None, found) => *slot = found,
-            (Some(first), Some(second)) if are_same(&first.value, &second.value) => {
-                self.warn(second.at, Warning::Repeated(name));
-            }
-            (Some(_), Some(second)) => self.reject(second.at, UserError::Contradiction(name.to_owned())),
-        }
-    }
-
-    /// An element that has no business where it stands. What may be a part of the user rejects it, so that nothing is
-    /// lost unseen; the rest is left out with a warning.
-    fn stray(&mut self, element: Element, expected: &[Tag]) -> Result<(), DocumentError> {
-        let at = element.at;
-        let meant = Tag::meant_by(element.tag.name(), expected);
-        match (element.tag, meant) {
-            (Tag::Foreign(name), _) => self.reject(at, UserError::ForeignNamespace(name)),
-            (Tag::Other(found), Some(meant)) => self.reject(at, UserError::WrongCase { found, meant }),
-            (Tag::Users, _) if expected == IN_USERS => self.reject(at, UserError::NestedUsers("Users".to_owned())),
-            (tag @ (Tag::User | Tag::Users), _) => self.reject(at, UserError::Nested(tag.name().to_owned())),
-            (tag, _) => self.warn(at, Warning::UnknownElement(tag.name().to_owned())),
-        }
-        self.skip()
-    }
-
-    /// Skips what is left of an element.
-    fn skip(&mut self) -> Result<(), DocumentError> {
-        let mut depth = 1;
-        while depth > 0 {
-            self.between.clear();
-            match self.lexer.next(&mut self.between)? {
-                Token::Start(_) => depth += 1,
-                Token::End => depth -= 1,
-                Token::Text => {}
-                Token::Eof => break,
-            }
+    /// What was to be done before the next login, of which only text is known.
+    fn required_actions(&mut self, at: Position) -> Result<(), DocumentError> {
+        if self.elements.skip_text()? {
+            self.elements.warn(at, Warning::RequiredActions);
         }
         Ok(())
-    }
-
-    fn charge(&mut self, bytes: usize) -> Result<(), DocumentError> {
-        self.size += bytes;
-        if self.size > MAX_USER {
-            return Err(Located::new(self.lexer.position(), ShapeError::UserTooLong));
-        }
-        Ok(())
-    }
-
-    fn warn_of_attributes(&mut self, element: &Element) {
-        for attribute in &element.attributes {
-            self.warn(attribute.at, Warning::UnknownAttribute(attribute.value.clone()));
-        }
-    }
-
-    fn warn(&mut self, at: Position, warning: Warning) {
-        self.report.warning(&Located::new(at, warning));
-    }
-
-    fn reject(&mut self, at: Position, error: UserError) {
-        self.is_rejected = true;
-        self.report.error(&Located::<UserError>::new(at, error));
     }
 }
 

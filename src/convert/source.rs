@@ -1,31 +1,21 @@
-//! From bytes to the text that the XML parser reads: UTF-8 without byte order mark, of allowed characters only, with
-//! every line end turned into a line feed (XML 1.0, section 2.11).
+//! The text of a document as the XML parser reads it, and where its tokens stand.
 //!
 //! A fault in the bytes does not hide what precedes it: the text before it is handed out first. The text of the token
 //! that is being parsed is kept, so that a byte of it can be turned into a line and a column.
 
 use std::io::{self, BufRead, Read};
 
-use super::error::{DecodeError, DocumentError};
-use super::grammar;
+use super::decoder::{CHUNK, Decoder};
+use super::encoding::Encoding;
+use super::error::{DecodeError, DocumentError, Warning};
 use super::position::{Located, Position};
 
-/// How many bytes are read at once.
-const CHUNK: usize = 64 * 1024;
 /// Longest tag, comment or piece of text; a little above the longest value, so that the value's own limit is met first.
 const MAX_TOKEN: usize = 1024 * 1024 + 2 * CHUNK;
-/// The byte order mark in UTF-8.
-const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A file as text.
 pub(super) struct Source<'r> {
-    input: &'r mut dyn Read,
-    /// Bytes read; the first `carried` of them are the beginning of a character whose end has not been read.
-    chunk: Box<[u8]>,
-    carried: usize,
-    is_started: bool,
-    ended_with_return: bool,
-    is_ascii: bool,
+    decoder: Decoder<'r>,
     /// The text from the token that is being parsed to the end of what has been decoded.
     text: Vec<u8>,
     /// The first byte of `text` that belongs to the token.
@@ -36,24 +26,22 @@ pub(super) struct Source<'r> {
     dropped: u64,
     /// Where the token begins.
     position: Position,
+    is_ended: bool,
     /// What ends the text; no more is read.
     fault: Option<DecodeError>,
 }
 
 impl<'r> Source<'r> {
-    pub(super) fn new(input: &'r mut dyn Read) -> Self {
+    /// Text in the encoding that is told, or else in the one that the document shows.
+    pub(super) fn new(input: &'r mut dyn Read, told: Option<Encoding>) -> Self {
         Self {
-            input,
-            chunk: vec![0; CHUNK].into_boxed_slice(),
-            carried: 0,
-            is_started: false,
-            ended_with_return: false,
-            is_ascii: false,
+            decoder: Decoder::new(input, told),
             text: Vec::new(),
             start: 0,
             taken: 0,
             dropped: 0,
             position: Position::START,
+            is_ended: false,
             fault: None,
         }
     }
@@ -80,13 +68,19 @@ impl<'r> Source<'r> {
         position
     }
 
-    /// From here on no character outside US-ASCII is allowed, as the document itself declares.
-    pub(super) fn require_ascii(&mut self) {
-        self.is_ascii = true;
-        if let Some(at) = self.text[self.taken..].iter().position(|byte| !byte.is_ascii()) {
-            self.text.truncate(self.taken + at);
-            self.fault = Some(DecodeError::NotAscii);
-        }
+    /// The token that was taken last, as it stands in the document.
+    pub(super) fn token(&self) -> &[u8] {
+        &self.text[self.start..self.taken]
+    }
+
+    /// Takes what there is to say about the bytes.
+    pub(super) fn take_remarks(&mut self) -> Vec<Warning> {
+        self.decoder.take_remarks()
+    }
+
+    /// Whether that is the encoding in which the bytes are read.
+    pub(super) fn is_in(&self, encoding: Option<Encoding>) -> bool {
+        self.decoder.is_in(encoding)
     }
 
     /// The fault that ended the text, if there is one.
@@ -104,10 +98,9 @@ impl<'r> Source<'r> {
     fn refill(&mut self) {
         self.forget();
         let before = self.text.len();
-        while self.fault.is_none() && self.text.len() == before {
-            match self.read() {
-                Ok(0) => return,
-                Ok(length) => self.decode(length),
+        while !self.is_ended && self.fault.is_none() && self.text.len() == before {
+            match self.decoder.read_into(&mut self.text) {
+                Ok(is_more) => self.is_ended = !is_more,
                 Err(fault) => self.fault = Some(fault),
             }
         }
@@ -122,111 +115,6 @@ impl<'r> Source<'r> {
         self.dropped += self.start as u64;
         self.taken -= self.start;
         self.start = 0;
-    }
-
-    /// Reads bytes behind those carried, and returns how many bytes there are to decode; 0 at the end.
-    fn read(&mut self) -> Result<usize, DecodeError> {
-        let mut filled = self.carried;
-        // The first bytes tell encodings apart, so there must be enough of them.
-        let wanted = if self.is_started { filled + 1 } else { 2 * MARK.len() };
-        while filled < wanted {
-            match self.input.read(&mut self.chunk[filled..]) {
-                Ok(0) => break,
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(DecodeError::Io(error)),
-            }
-        }
-        if self.is_started {
-            return if filled == self.carried && filled > 0 { Err(DecodeError::Truncated) } else { Ok(filled) };
-        }
-        self.start_of_file(filled)
-    }
-
-    fn start_of_file(&mut self, filled: usize) -> Result<usize, DecodeError> {
-        self.is_started = true;
-        let bytes = &self.chunk[..filled];
-        refuse_other_formats(bytes)?;
-        let Some(rest) = bytes.strip_prefix(MARK) else {
-            return Ok(filled);
-        };
-        if rest.starts_with(MARK) {
-            return Err(DecodeError::SecondMark);
-        }
-        let length = rest.len();
-        self.chunk.copy_within(MARK.len()..filled, 0);
-        Ok(length)
-    }
-
-    fn decode(&mut self, length: usize) {
-        let (valid, fault) = match std::str::from_utf8(&self.chunk[..length]) {
-            Ok(text) => (text.len(), None),
-            Err(error) if error.error_len().is_none() => (error.valid_up_to(), None),
-            Err(error) => {
-                let valid = error.valid_up_to();
-                (valid, Some(DecodeError::NotUtf8 { byte: self.chunk[valid] }))
-            }
-        };
-        let (allowed, forbidden) = self.allowed(valid);
-        self.fault = forbidden.or(fault);
-        self.append(allowed);
-        self.chunk.copy_within(valid..length, 0);
-        self.carried = length - valid;
-    }
-
-    /// How much of the first `length` bytes of the chunk may be handed out, and what stops the rest.
-    fn allowed(&self, length: usize) -> (usize, Option<DecodeError>) {
-        let bytes = &self.chunk[..length];
-        let mut from = 0;
-        while let Some(at) = bytes[from..].iter().position(|byte| is_suspect(*byte, self.is_ascii)) {
-            let at = from + at;
-            let character = decode_one(&bytes[at..]);
-            if self.is_ascii && !character.is_ascii() {
-                return (at, Some(DecodeError::NotAscii));
-            }
-            if !grammar::is_allowed(character) {
-                return (at, Some(DecodeError::Forbidden(character)));
-            }
-            from = at + character.len_utf8();
-        }
-        (length, None)
-    }
-
-    /// Appends the first `length` bytes of the chunk, with the line ends of XML.
-    fn append(&mut self, length: usize) {
-        let bytes = &self.chunk[..length];
-        if !self.ended_with_return && !bytes.contains(&b'\r') {
-            self.text.extend_from_slice(bytes);
-            return;
-        }
-        for byte in bytes {
-            let follows_return = std::mem::replace(&mut self.ended_with_return, *byte == b'\r');
-            match byte {
-                b'\r' => self.text.push(b'\n'),
-                b'\n' if follows_return => {}
-                other => self.text.push(*other),
-            }
-        }
-    }
-}
-
-/// Bytes that may begin a character that is not allowed: control characters, U+FFFE and U+FFFF (EF BF BE, EF BF BF),
-/// and in US-ASCII all others.
-fn is_suspect(byte: u8, is_ascii: bool) -> bool {
-    (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0xEF || (is_ascii && !byte.is_ascii())
-}
-
-/// The first character of valid UTF-8.
-fn decode_one(bytes: &[u8]) -> char {
-    let text = bytes[..bytes.len().min(4)].utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    text.chars().next().unwrap_or('\0')
-}
-
-fn refuse_other_formats(bytes: &[u8]) -> Result<(), DecodeError> {
-    match bytes {
-        [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, b'<' | 0, ..] | [b'<', 0, ..] => Err(DecodeError::Utf16),
-        [0x1F, 0x8B, ..] | [b'P', b'K', 3, 4, ..] => Err(DecodeError::Compressed),
-        _ => Ok(()),
     }
 }
 
@@ -277,7 +165,7 @@ mod tests {
 
     fn decode(bytes: &[u8], step: usize) -> (String, Option<String>) {
         let mut input = Trickle(bytes, step);
-        let mut source = Source::new(&mut input);
+        let mut source = Source::new(&mut input, None);
         let mut text = Vec::new();
         while let Ok(more) = source.fill_buf() {
             let length = more.len();
@@ -329,30 +217,22 @@ mod tests {
 
     #[test]
     fn other_formats_are_named() {
-        assert!(fault(b"\xFF\xFE<\0").contains("UTF-16"));
-        assert!(fault(b"\0<\0a").contains("UTF-16"));
         assert!(fault(b"\x1F\x8B\x08\0").contains("zcat"));
     }
 
     #[test]
-    fn ascii_is_required_from_the_declaration_on() {
-        for bytes in ["ab\ncdü", "ab\ncd\u{FFFD}"] {
-            let mut input = bytes.as_bytes();
-            let mut source = Source::new(&mut input);
-            source.fill_buf().unwrap();
-            source.consume(3);
-            source.require_ascii();
-            assert_eq!(source.fill_buf().unwrap(), b"cd");
-            source.consume(2);
-            assert!(source.fill_buf().is_err());
-            assert_eq!(source.take_fault().unwrap().at, Position { line: 2, column: 3 });
+    fn ascii_has_no_byte_above_0x7f() {
+        for text in ["ü", "\u{FFFD}"] {
+            let document = format!("<?xml version='1.0' encoding='ascii'?>\ncd{text}");
+            assert!(fault(document.as_bytes()).starts_with("2:3: there is a character that is not US-ASCII"));
         }
+        assert!(fault(b"<?xml version='1.0' encoding='ascii'?>\ncd\xFC").starts_with("2:3: there is a character that"));
     }
 
     #[test]
     fn a_token_that_does_not_end_is_stopped() {
         let mut input = io::repeat(b'a');
-        let mut source = Source::new(&mut input);
+        let mut source = Source::new(&mut input, None);
         while let Ok(more) = source.fill_buf() {
             let length = more.len();
             source.consume(length);

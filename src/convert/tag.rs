@@ -25,15 +25,15 @@ macro_rules! tags {
             pub(super) fn name(&self) -> &str {
                 match self {
                     Self::Other(name) | Self::Foreign(name) => name,
-                    known => known.known_name().unwrap_or_default(),
+                    known => known.known_name(),
                 }
             }
 
-            /// The name of an element that is known.
-            fn known_name(&self) -> Option<&'static str> {
+            /// The name of an element that is known; empty for any other.
+            pub(super) fn known_name(&self) -> &'static str {
                 match self {
-                    $(Self::$tag => Some($name),)*
-                    Self::Other(_) | Self::Foreign(_) => None,
+                    $(Self::$tag => $name,)*
+                    Self::Other(_) | Self::Foreign(_) => "",
                 }
             }
         }
@@ -58,8 +58,10 @@ tags! {
     Credential = "Credential",
     Type = "Type",
     Temporary = "Temporary",
-    /// Keycloak's id of the account: of an export, and without a place in the resource.
+    /// Keycloak's id of the account: of an export, and at most an annotation of the resource.
     Id = "Id",
+    /// Without documented children, so that nothing is known to be in it.
+    RequiredActions = "RequiredActions",
     /// As `Id`.
     CreatedTimestamp = "CreatedTimestamp",
     /// As `Id`: whether one-time passwords are set up.
@@ -73,6 +75,6 @@ tags! {
 impl Tag {
     /// The name of the one of `candidates` that `name` differs from in upper and lower case only.
     pub(super) fn meant_by(name: &str, candidates: &[Self]) -> Option<&'static str> {
-        candidates.iter().filter_map(Self::known_name).find(|known| known.eq_ignore_ascii_case(name))
+        candidates.iter().map(Self::known_name).find(|known| known.eq_ignore_ascii_case(name))
     }
 }
