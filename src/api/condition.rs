@@ -74,6 +74,7 @@ reasons! {
     KeycloakError = "Keycloak answered with a server error, or with something that is not its API. Retried with backoff.",
     TooManyRequests = "Keycloak, or a gateway before it, asks for fewer requests. Retried after the time it names.",
     KubernetesError = "The Kubernetes API refused or failed a request of the operator. Retried with backoff.",
+    NotLeading = "A pass ended before a change, since another replica may lead by the time the change is done. Logs only: whoever leads goes on.",
     TimedOut = "One pass took longer than the limit. Retried with backoff.",
     CredentialsRefused = "Keycloak refuses the credentials of the connection. Correct the Secret, or the client in Keycloak.",
     Forbidden = "The connection's account lacks a right in Keycloak. Grant it the roles that the documentation names.",

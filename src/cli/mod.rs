@@ -1,6 +1,7 @@
 //! The command line: what can be said, and how the parts are put together for it.
 
 mod convert;
+mod lead;
 mod reference;
 
 use std::io::Write;
@@ -12,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::api::{custom_resource_definitions, render_definition};
-use crate::controller::{self, Metrics, Scope, Settings};
-use crate::process::{self, Health, LogFormat};
+use crate::controller::{Scope, Settings};
+use crate::keycloak::Fence;
+use crate::process::{self, Candidate, Health, LogFormat};
+use lead::Metrics;
 
 /// Keeps Keycloak accounts as KeycloakUser resources declare them.
 #[derive(Debug, Parser)]
@@ -47,9 +50,12 @@ struct RunArgs {
     /// Namespace of the operator itself.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     own_namespace: String,
-    /// Name of this process in events.
-    #[arg(long, env = "POD_NAME", default_value = "keycloak-user-operator")]
-    pod_name: String,
+    /// Name of this process in events and as holder of the lease; no other process may have it. Made up if absent.
+    #[arg(long, env = "POD_NAME")]
+    pod_name: Option<String>,
+    /// Lease in the operator's namespace: of the processes that name the same, one works. Made if absent.
+    #[arg(long, env = "LEASE_NAME", default_value = "keycloak-user-operator")]
+    lease_name: String,
     /// Secret in the operator's namespace that holds its key for digests of passwords; made if absent.
     #[arg(long, env = "CREDENTIAL_KEY_SECRET", default_value = "keycloak-user-operator-credential-key")]
     credential_key_secret: String,
@@ -132,9 +138,12 @@ async fn operate(args: RunArgs) -> Result<(), Failure> {
     // The probes are answered until the last pass has ended.
     let close_port = CancellationToken::new();
     let port = tokio::spawn(process::serve(args.http_port, health.clone(), registry, close_port.clone()));
-    let controller = controller::run(client, settings(args), metrics, move || health.set_ready(), shutdown);
+    let instance = args.pod_name.clone().unwrap_or_else(|| format!("keycloak-user-operator-{:08x}", fastrand::u32(..)));
+    let (namespace, lease) = (args.own_namespace.clone(), args.lease_name.clone());
+    let candidate = Candidate::new(client.clone(), &namespace, lease, instance.clone(), metrics.leader);
+    let settings = |fence| settings(args, instance, fence);
     let outcome: Result<(), Failure> = tokio::select! {
-        ended = controller => ended.map_err(Into::into),
+        ended = lead::lead(candidate, client, settings, metrics.controller, health, shutdown) => ended,
         ended = port => Err(port_ended(ended)),
     };
     if let Err(failure) = &outcome {
@@ -152,7 +161,7 @@ fn port_ended(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Fai
     }
 }
 
-fn settings(args: RunArgs) -> Settings {
+fn settings(args: RunArgs, instance: String, fence: Fence) -> Settings {
     let scopes = match (args.cluster_wide, args.watch_namespaces) {
         (true, _) => vec![Scope::Cluster],
         (false, listed) if listed.iter().all(String::is_empty) => vec![Scope::Namespace(args.own_namespace.clone())],
@@ -163,6 +172,7 @@ fn settings(args: RunArgs) -> Settings {
         own_namespace: args.own_namespace,
         credential_key_secret: args.credential_key_secret,
         concurrency: args.concurrency,
-        instance: args.pod_name,
+        instance,
+        fence,
     }
 }

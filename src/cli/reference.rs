@@ -7,10 +7,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use prometheus_client::registry::Registry;
 
+use super::lead::Metrics;
 use crate::api::{
     ConditionType, FINALIZER, RECONCILE_REQUESTED_AT, REENABLE, RELEASE, Reason, custom_resource_definitions,
 };
-use crate::controller::Metrics;
 
 const ANNOTATIONS: [(&str, &str); 3] = [
     (RECONCILE_REQUESTED_AT, "any new value: look at the account now; answered by `status.lastHandledReconcileAt`"),

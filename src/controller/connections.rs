@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference;
-use super::error::{Class, Error, ObserveError, sentence, within};
+use super::error::{Class, Error, ObserveError, within};
 use super::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
 use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
@@ -65,7 +65,7 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
     };
     let object = KeycloakConnection { metadata, spec: connection.spec.clone(), status: Some(status) };
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match api.replace_status(&name, &params, &object).await.map_err(Error::from) {
+    match context.write(api.replace_status(&name, &params, &object)).await {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(connection = %key(connection), error = %failure, "the status cannot be written");
             return Err(failure);
@@ -119,7 +119,7 @@ async fn publish(context: &Context, connection: &KeycloakConnection, error: &Err
         secondary: None,
     };
     if let Err(failure) = context.publish(&event, &connection.object_ref(&())).await {
-        warn!(connection = %key(connection), error = sentence(&failure), "an event cannot be published");
+        warn!(connection = %key(connection), error = %failure, "an event cannot be published");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every pass shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::core::PartialObjectMeta;
@@ -12,10 +13,14 @@ use tokio::sync::Semaphore;
 use super::backoff::Backoff;
 use super::claims::Claims;
 use super::credential_key::CredentialKeys;
+use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
 use crate::api::{KeycloakConnection, KeycloakUser};
-use crate::keycloak::KeycloakMetrics;
+use crate::keycloak::{Fence, KeycloakMetrics};
 use crate::realm::RealmRegistry;
+
+/// Longest time for one write to the Kubernetes API.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the controllers of all namespaces share.
 pub(super) struct Shared {
@@ -28,6 +33,8 @@ pub(super) struct Shared {
     pub(super) reporter: Reporter,
     pub(super) metrics: ControllerMetrics,
     pub(super) keycloak_metrics: KeycloakMetrics,
+    /// Asked before each write.
+    pub(super) fence: Fence,
     /// Bounds the passes that run at one time, over all namespaces.
     pub(super) passes: Semaphore,
 }
@@ -44,9 +51,19 @@ pub(super) struct Context {
 
 impl Context {
     /// Publishes an event. Each is an object of its own: a series would keep the words of its first event.
-    pub(super) async fn publish(&self, event: &Event, regarding: &ObjectReference) -> Result<(), kube::Error> {
+    pub(super) async fn publish(&self, event: &Event, regarding: &ObjectReference) -> Result<(), Error> {
         let Shared { client, reporter, .. } = &*self.shared;
-        Recorder::new(client.clone(), reporter.clone()).publish(event, regarding).await
+        let recorder = Recorder::new(client.clone(), reporter.clone());
+        self.write(Box::pin(recorder.publish(event, regarding))).await
+    }
+
+    /// Makes a write to the Kubernetes API, unless another process may lead before it is done.
+    pub(super) async fn write<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+        if !self.shared.fence.allows(WRITE_LIMIT) {
+            return Err(Error::Fenced);
+        }
+        let request = Box::pin(request);
+        within(WRITE_LIMIT, async { Ok(request.await?) }).await
     }
 
     /// The API for users of that namespace.

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::{Context, key_of};
+use super::context::{Context, Shared, key_of};
 use super::error::DereferenceError as Error;
 use super::secret_content::{NoText, SecretContent};
 use crate::api::{
@@ -98,7 +98,8 @@ async fn realm(
         return Ok(realm);
     }
     let server = server(context, namespace, name, &connection.spec).await?;
-    let client = Client::new(server, context.shared.keycloak_metrics.clone())
+    let Shared { keycloak_metrics, fence, .. } = &*context.shared;
+    let client = Client::new(server, keycloak_metrics.clone(), fence.clone())
         .map_err(|_| invalid(name, tls_problem(&connection.spec)))?;
     Ok(registry.put(key, fingerprint, Realm::new(client)))
 }

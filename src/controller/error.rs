@@ -27,6 +27,9 @@ pub enum Error {
     /// The resource was changed or has gone since it was read; nothing is wrong, the pass is repeated with the newer one.
     #[error("the resource has changed or gone meanwhile")]
     Outdated,
+    /// A write to the Kubernetes API that was not begun.
+    #[error("not written: this process may not be the one that leads until there is an answer")]
+    Fenced,
     /// The pass as a whole.
     #[error("a pass took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
@@ -189,6 +192,9 @@ pub enum Class {
 /// The watch delivers the newer resource long before.
 const OUTDATED_RETRY: Duration = Duration::from_secs(1);
 
+/// Leadership is renewed every other second, or lost for good.
+const FENCED: (Reason, Class) = (Reason::NotLeading, Class::Transient(Some(Duration::from_secs(5))));
+
 impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
         match error {
@@ -218,8 +224,14 @@ impl Error {
                 (Reason::KubernetesError, Class::Transient(None))
             }
             Self::Outdated => (Reason::KubernetesError, Class::Transient(Some(OUTDATED_RETRY))),
+            Self::Fenced => FENCED,
             Self::TimedOut(_) => (Reason::TimedOut, Class::Transient(None)),
         }
+    }
+
+    /// Whether the pass ended for the sake of another one, here or in another process, which will report.
+    pub(super) fn leaves_report_to_another(&self) -> bool {
+        matches!(self, Self::Outdated) || self.verdict().0 == Reason::NotLeading
     }
 }
 
@@ -249,6 +261,7 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         ErrorKind::CredentialsRefused(_) => (Reason::CredentialsRefused, Class::Misconfigured),
         ErrorKind::Forbidden => (Reason::Forbidden, Class::Misconfigured),
         ErrorKind::RealmNotFound => (Reason::RealmNotFound, Class::Misconfigured),
+        ErrorKind::Fenced => FENCED,
         ErrorKind::Throttled(after) => (Reason::TooManyRequests, Class::Transient(*after)),
         // Not found or in conflict: the account vanished between two requests, or somebody took its name; the next pass
         // finds out.

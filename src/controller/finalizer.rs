@@ -5,6 +5,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::context::{Context, key_of};
+use super::error::Error;
 use super::status::Draft;
 use crate::api::{FINALIZER, KeycloakUser};
 
@@ -16,22 +17,25 @@ pub(super) fn is_set(user: &KeycloakUser) -> bool {
 /// Sets the finalizer if it is not there, and goes on with the object that the write returned.
 ///
 /// True: it was set just now, so that no account of this resource can exist yet.
-pub(super) async fn ensure(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<bool, kube::Error> {
+pub(super) async fn ensure(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<bool, Error> {
     if is_set(user) {
         return Ok(false);
     }
     let finalizers = user.finalizers().iter().cloned().chain([FINALIZER.to_owned()]).collect();
-    draft.continue_from(&replace(context, user, finalizers).await?);
+    draft.continue_from(&context.write(replace(context, user, finalizers)).await?);
     Ok(true)
 }
 
 /// Takes the finalizer off, so that the resource goes.
-pub(super) async fn remove(context: &Context, user: &KeycloakUser) -> Result<(), kube::Error> {
+pub(super) async fn remove(context: &Context, user: &KeycloakUser) -> Result<(), Error> {
     let finalizers = user.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
-    match replace(context, user, finalizers).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        other => other.map(drop),
-    }
+    let removed = async {
+        match replace(context, user, finalizers).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => other.map(drop),
+        }
+    };
+    context.write(removed).await
 }
 
 /// Writes the list on the condition that the object is the one that was read: finalizers of others are never lost.

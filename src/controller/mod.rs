@@ -55,7 +55,7 @@ use references::References;
 use watch::Wake;
 
 use crate::api::{KeycloakConnection, KeycloakUser};
-use crate::keycloak::KeycloakMetrics;
+use crate::keycloak::{Fence, KeycloakMetrics};
 use crate::realm::RealmRegistry;
 
 /// Names us to the API server, as field manager and as reporter of events.
@@ -82,6 +82,17 @@ pub struct Settings {
     pub concurrency: u16,
     /// Name of this process in events, such as the name of its pod.
     pub instance: String,
+    /// Closed where another process may lead.
+    pub fence: Fence,
+}
+
+/// How [`run`] ended after it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// No request is under way.
+    Finished,
+    /// Passes took too long and were cut off; a server may still be at work on their requests.
+    CutOff,
 }
 
 /// The metrics of everything that [`run`] does.
@@ -119,11 +130,11 @@ pub async fn run(
     metrics: Metrics,
     ready: impl Fn() + Send + Sync + 'static,
     shutdown: CancellationToken,
-) -> Result<(), RunError> {
+) -> Result<Ended, RunError> {
     let key = CredentialKeys::open(&client, &settings.own_namespace, &settings.credential_key_secret);
     let credential_key = tokio::select! {
         key = key => key?,
-        () = shutdown.cancelled() => return Ok(()),
+        () = shutdown.cancelled() => return Ok(Ended::Finished),
     };
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(settings.instance.clone()) };
     let shared = Arc::new(Shared {
@@ -134,6 +145,7 @@ pub async fn run(
         credential_key,
         metrics: metrics.controller,
         keycloak_metrics: metrics.keycloak,
+        fence: settings.fence,
         passes: Semaphore::new(settings.concurrency.into()),
     });
     let waiting = Arc::new(ReadyCount { scopes: settings.scopes.len(), filled: 0.into(), ready: Box::new(ready) });
@@ -143,12 +155,14 @@ pub async fn run(
             watch_scope(scope, Arc::clone(&shared), settings.concurrency, Arc::clone(&waiting), shutdown.clone());
         tasks.spawn(scope);
     }
+    let mut outcome = Ended::Finished;
     while let Some(ended) = tasks.join_next().await {
-        if ended.is_err() || !shutdown.is_cancelled() {
-            return Err(RunError::TaskEnded);
+        match ended {
+            Ok(ended) if shutdown.is_cancelled() => outcome = outcome.max(ended),
+            Ok(_) | Err(_) => return Err(RunError::TaskEnded),
         }
     }
-    Ok(())
+    Ok(outcome)
 }
 
 /// Calls `ready` when the last scope has filled its caches.
@@ -173,7 +187,7 @@ async fn watch_scope(
     concurrency: u16,
     waiting: Arc<ReadyCount>,
     shutdown: CancellationToken,
-) {
+) -> Ended {
     let (wake_users, woken_users) = unbounded();
     let (wake_connections, woken_connections) = unbounded();
     let wake = Arc::new(Wake {
@@ -207,9 +221,9 @@ async fn watch_scope(
     let connections = control_connections(changed_connections, woken_connections, &context, concurrency, &shutdown);
     let users = control_users(changed_users, woken_users, &context, concurrency, &shutdown);
     tokio::select! {
-        () = in_order(&scope, &context, &waiting, connections, users) => {}
-        Some(_) = caches.join_next() => {}
-        () = give_up(&shutdown) => {}
+        () = in_order(&scope, &context, &waiting, connections, users) => Ended::Finished,
+        Some(_) = caches.join_next() => Ended::CutOff,
+        () = give_up(&shutdown) => Ended::CutOff,
     }
 }
 

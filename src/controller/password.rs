@@ -169,7 +169,7 @@ impl Synchronization<'_> {
             ..value.record()
         });
         draft.set_credentials.answered = true;
-        Ok(draft.write_interim(self.context, self.user).await?)
+        draft.write_interim(self.context, self.user).await
     }
 
     async fn end_sessions(&self, draft: &mut Draft, credential: &Credential) -> Result<(), Error> {

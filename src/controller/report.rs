@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference::{DEFAULT_SWEEP_INTERVAL, sweep_interval};
-use super::error::{Class, Error, sentence};
+use super::error::{Class, Error};
 use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
@@ -24,9 +24,14 @@ pub(super) async fn report(
 ) -> Result<Action, Error> {
     log_changes(user, draft);
     publish_drift(context, user, draft).await;
-    if let Err(Error::Outdated) = result {
-        debug!(user = %key(user), "the resource has changed meanwhile; the pass is repeated");
-        return Err(Error::Outdated);
+    if let Err(error) = result.as_ref()
+        && error.leaves_report_to_another()
+    {
+        debug!(user = %key(user), %error, "the pass is repeated");
+        if !matches!(error, Error::Outdated) {
+            context.shared.metrics.count_pass(label(&result));
+        }
+        return result.map(|outcome| next(&outcome));
     }
     log_outcome(user, &result);
     context.shared.metrics.count_pass(label(&result));
@@ -110,7 +115,7 @@ async fn write_status(
     let progress = progress(result, ready);
     let conditions: Vec<_> = [(ConditionType::Ready, ready.clone())].into_iter().chain(progress).collect();
     let status = draft.finish(user, &conditions);
-    match draft.write(context, user, status).await.map_err(Error::from) {
+    match draft.write(context, user, status).await {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(user = %key(user), error = %failure, "the status cannot be written");
             Err(failure)
@@ -158,7 +163,7 @@ async fn publish(context: &Context, user: &KeycloakUser, type_: EventType, reaso
         secondary: None,
     };
     if let Err(failure) = context.publish(&event, &user.object_ref(&())).await {
-        warn!(user = %key(user), error = sentence(&failure), "an event cannot be published");
+        warn!(user = %key(user), error = %failure, "an event cannot be published");
     }
 }
 
@@ -196,6 +201,7 @@ fn label(result: &Result<Outcome, Error>) -> &'static str {
         Ok(Outcome::Blocked(..)) => "blocked",
         Ok(Outcome::Suspended) => "suspended",
         Ok(Outcome::Deleted(_)) => "deleted",
+        Err(error) if error.leaves_report_to_another() => "not_leading",
         Err(_) => "failed",
     }
 }

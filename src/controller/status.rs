@@ -9,6 +9,7 @@ use kube::api::{ObjectMeta, PostParams};
 
 use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
+use super::error::Error;
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
     RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
@@ -216,7 +217,7 @@ impl Draft {
     }
 
     /// Writes what must be known after a crash, before the request that it speaks of.
-    pub(super) async fn write_interim(&mut self, context: &Context, user: &KeycloakUser) -> Result<(), kube::Error> {
+    pub(super) async fn write_interim(&mut self, context: &Context, user: &KeycloakUser) -> Result<(), Error> {
         self.write(context, user, self.interim()).await
     }
 
@@ -239,14 +240,14 @@ impl Draft {
         context: &Context,
         user: &KeycloakUser,
         status: KeycloakUserStatus,
-    ) -> Result<(), kube::Error> {
+    ) -> Result<(), Error> {
         if status == self.written {
             return Ok(());
         }
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let (namespace, name) = key_of(user);
         let api = context.users_api(&namespace);
-        let user = api.replace_status(&name, &params, &self.object(user, &status)).await?;
+        let user = context.write(api.replace_status(&name, &params, &self.object(user, &status))).await?;
         self.continue_from(&user);
         self.written = status;
         Ok(())

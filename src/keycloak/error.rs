@@ -58,6 +58,9 @@ pub enum ErrorKind {
     /// The server failed.
     #[error("Keycloak answered with status {0}")]
     Server(u16),
+    /// A change that was not sent.
+    #[error("not sent: this process may not be the one that leads until there is an answer")]
+    Fenced,
     /// Not an answer of Keycloak's Admin API.
     #[error("the answer is not one of Keycloak's Admin API ({0}); does the URL lead to Keycloak?")]
     Unexpected(String),

@@ -4,6 +4,7 @@
 
 mod auth;
 mod error;
+mod fence;
 mod kept;
 mod metrics;
 mod operation;
@@ -14,6 +15,7 @@ mod wire;
 
 pub use auth::Login;
 pub use error::{ConflictWith, ErrorKind, FieldError, KeycloakError};
+pub use fence::Fence;
 pub use kept::Kept;
 pub use metrics::KeycloakMetrics;
 pub use operation::Operation;

@@ -54,6 +54,26 @@ impl Operation {
         Self::DeleteOfflineSession,
     ];
 
+    /// Whether the call changes something in Keycloak.
+    pub(super) fn is_change(self) -> bool {
+        match self {
+            Self::CreateUser
+            | Self::UpdateUser
+            | Self::DeleteUser
+            | Self::ResetPassword
+            | Self::LogOut
+            | Self::DeleteOfflineSession => true,
+            Self::GetToken
+            | Self::GetUser
+            | Self::FindUsers
+            | Self::GetCredentials
+            | Self::GetUserProfile
+            | Self::GetRealm
+            | Self::FindOfflineClients
+            | Self::FindOfflineSessions => false,
+        }
+    }
+
     /// The label in metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::auth::{Token, time_of_use};
 use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
-use super::{ConflictWith, ErrorKind, FieldError, Kept, KeycloakError, KeycloakMetrics, Login, Operation};
+use super::{ConflictWith, ErrorKind, Fence, FieldError, Kept, KeycloakError, KeycloakMetrics, Login, Operation};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,6 +64,7 @@ pub struct Client {
     server: Server,
     token: Kept<Token, KeycloakError>,
     metrics: KeycloakMetrics,
+    fence: Fence,
     /// Since when every answer has been that the realm does not exist.
     absent_since: Mutex<Option<Instant>>,
 }
@@ -88,7 +89,7 @@ impl Client {
     ///
     /// # Errors
     /// When the certificate authorities cannot be used, or when none are given for `https` and the system has none.
-    pub fn new(server: Server, metrics: KeycloakMetrics) -> Result<Self, reqwest::Error> {
+    pub fn new(server: Server, metrics: KeycloakMetrics, fence: Fence) -> Result<Self, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
@@ -100,7 +101,8 @@ impl Client {
             // Without this the system must have certificates, for which there is no use.
             builder = builder.tls_certs_only([]);
         }
-        Ok(Self { http: builder.build()?, server, token: Kept::default(), metrics, absent_since: Mutex::new(None) })
+        let (token, absent_since) = (Kept::default(), Mutex::new(None));
+        Ok(Self { http: builder.build()?, server, token, metrics, fence, absent_since })
     }
 
     /// A request below `/admin/realms/{realm}`, each segment encoded.
@@ -161,6 +163,9 @@ impl Client {
 
     /// One request and its answer: counted, and turned into an error unless the status is a success.
     async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, KeycloakError> {
+        if operation.is_change() && !self.fence.allows(REQUEST_TIMEOUT) {
+            return Err(KeycloakError { operation, kind: ErrorKind::Fenced });
+        }
         let started = Instant::now();
         let outcome = receive(request).await;
         let status = outcome.as_ref().ok().map(|received| received.status.as_u16());

@@ -26,11 +26,15 @@ fn server(url: &str) -> Server {
     Server { url: url.parse().unwrap(), realm: "staff".to_owned(), login, certificate_authorities: None }
 }
 
+fn open() -> Fence {
+    Fence::new(|_| true)
+}
+
 thread_local! {
     /// What `Client::new` makes, once per test: reading the system's authorities takes longer than a whole exchange.
     static HTTP: reqwest::Client = {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::new(server("http://unused"), KeycloakMetrics::default()).unwrap().http
+        Client::new(server("http://unused"), KeycloakMetrics::default(), open()).unwrap().http
     };
 }
 
@@ -40,6 +44,7 @@ fn client_of(server: Server) -> Client {
         server,
         token: Kept::default(),
         metrics: KeycloakMetrics::default(),
+        fence: open(),
         absent_since: Mutex::new(None),
     }
 }
@@ -881,4 +886,30 @@ async fn a_realm_is_absent_for_as_long_as_nothing_else_is_answered() {
     assert_eq!((since[2], since[4]), (None, None));
     assert!(since[3] > since[0], "it starts over: {since:?}");
     assert_eq!(client.absent_for(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn behind_a_closed_fence_only_reads_are_sent() {
+    let keycloak = keycloak(body(200, &user("johndoe", 0).to_string())).await;
+    let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let seen = std::sync::Arc::clone(&asked);
+    let closed = Fence::new(move |longest| {
+        seen.lock().unwrap().push(longest);
+        false
+    });
+    let client = Client { fence: closed, ..client(&keycloak) };
+    let (password, update) = (SecretString::from(PASSWORD), ProfileUpdate::default());
+    let outcomes = [
+        client.create_user(&new_user(), None).await.map(drop),
+        client.update_user(&id(), &update).await,
+        client.reset_password(&id(), &password, false).await,
+        client.delete_user(&id()).await,
+    ];
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap_err().kind, ErrorKind::Fenced);
+    }
+    assert_eq!(*asked.lock().unwrap(), [REQUEST_TIMEOUT; 4], "each was asked for, with its timeout");
+    client.user(&id()).await.unwrap();
+    let sent = keycloak.received_requests().await.unwrap();
+    assert_eq!(sent.iter().filter(|request| request.method.as_str() != "GET").count(), 1, "the login alone");
 }

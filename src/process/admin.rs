@@ -2,8 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
@@ -16,14 +15,48 @@ use tokio_util::sync::CancellationToken;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Whether the process can do its work; shared with whoever knows.
-#[derive(Clone, Debug, Default)]
-pub struct Health(Arc<AtomicBool>);
+/// What `/readyz` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It is not known yet who leads.
+    Starting,
+    /// Another process leads, and this one can take over.
+    StandingBy,
+    /// This process leads, and has not seen all resources yet.
+    Filling,
+    /// This process leads and does its work.
+    Leading,
+}
+
+impl Readiness {
+    fn answer(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Starting => (StatusCode::SERVICE_UNAVAILABLE, "it is not known yet who holds the lease"),
+            Self::StandingBy => (StatusCode::OK, "standing by"),
+            Self::Filling => (StatusCode::SERVICE_UNAVAILABLE, "the caches are not filled yet"),
+            Self::Leading => (StatusCode::OK, "ok"),
+        }
+    }
+}
+
+/// How far the process is; shared with whoever knows.
+#[derive(Clone, Debug)]
+pub struct Health(Arc<Mutex<Readiness>>);
+
+impl Default for Health {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Readiness::Starting)))
+    }
+}
 
 impl Health {
-    /// From now on `/readyz` answers 200.
-    pub fn set_ready(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// From now on `/readyz` answers so.
+    pub fn set(&self, readiness: Readiness) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = readiness;
+    }
+
+    fn get(&self) -> Readiness {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,11 +82,7 @@ async fn listen(port: u16) -> std::io::Result<TcpListener> {
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    if health.0.load(Ordering::Relaxed) {
-        "ok".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the caches are not filled yet").into_response()
-    }
+    health.get().answer().into_response()
 }
 
 async fn metrics(State(registry): State<Arc<Registry>>) -> Response {

@@ -57,7 +57,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
-    use crate::keycloak::{KeycloakMetrics, Login, Server};
+    use crate::keycloak::{Fence, KeycloakMetrics, Login, Server};
 
     async fn keycloak() -> (MockServer, Realm) {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -67,7 +67,7 @@ mod tests {
         let login = Login::ClientCredentials { id: "operator".to_owned(), secret: "secret".into() };
         let url = keycloak.uri().parse().unwrap();
         let server = Server { url, realm: "staff".to_owned(), login, certificate_authorities: None };
-        (keycloak, Realm::new(Client::new(server, KeycloakMetrics::default()).unwrap()))
+        (keycloak, Realm::new(Client::new(server, KeycloakMetrics::default(), Fence::new(|_| true)).unwrap()))
     }
 
     fn profile() -> ResponseTemplate {

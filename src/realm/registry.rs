@@ -52,14 +52,14 @@ impl RealmRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keycloak::{Client, KeycloakMetrics, Login, Server};
+    use crate::keycloak::{Client, Fence, KeycloakMetrics, Login, Server};
 
     fn realm() -> Realm {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let login = Login::ClientCredentials { id: "operator".to_owned(), secret: "secret".into() };
         let url = "http://unused".parse().unwrap();
         let server = Server { url, realm: "staff".to_owned(), login, certificate_authorities: None };
-        Realm::new(Client::new(server, KeycloakMetrics::default()).unwrap())
+        Realm::new(Client::new(server, KeycloakMetrics::default(), Fence::new(|_| true)).unwrap())
     }
 
     fn connection(name: &str) -> ConnectionName {

@@ -21,6 +21,7 @@ mod connections;
 mod conversion;
 mod deletion;
 mod enabled;
+mod leader;
 mod lifecycle;
 mod outages;
 mod ownership;

@@ -6,6 +6,7 @@ mod witness;
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
@@ -38,6 +39,8 @@ enum Sign {
     NotFollowed,
     /// The operator ends with a failure.
     Ends,
+    /// The operator never leads: `/readyz` answers 503.
+    NoLease,
     /// A new user says KubernetesError and gets no account.
     NoAccount,
     /// A new user gets an account, and no status.
@@ -55,7 +58,7 @@ enum Sign {
 const OURS: &str = "keycloakuser.dev";
 
 #[rustfmt::skip]
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 19] = [
     Row { role: "users", verb: "list", group: OURS, resource: "keycloakusers", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: OURS, resource: "keycloakconnections", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: "", resource: "secrets", sign: Sign::NotReady },
@@ -72,6 +75,9 @@ const ROWS: [Row; 16] = [
     Row { role: "users", verb: "patch", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
     Row { role: "credential-key", verb: "create", group: "", resource: "secrets", sign: Sign::Ends },
     Row { role: "credential-key", verb: "get", group: "", resource: "secrets", sign: Sign::Ends },
+    Row { role: "lease", verb: "get", group: "coordination.k8s.io", resource: "leases", sign: Sign::NoLease },
+    Row { role: "lease", verb: "create", group: "coordination.k8s.io", resource: "leases", sign: Sign::NoLease },
+    Row { role: "lease", verb: "update", group: "coordination.k8s.io", resource: "leases", sign: Sign::NoLease },
 ];
 
 /// Rights in the order role or namespace, verb, group, resource.
@@ -118,7 +124,7 @@ impl<'a> Installed<'a> {
 
     /// The namespace in which the right is used.
     fn place(&self, row: &Row) -> &str {
-        if row.role == "credential-key" { &self.own_namespace } else { &self.world.namespace }
+        if matches!(row.role, "credential-key" | "lease") { &self.own_namespace } else { &self.world.namespace }
     }
 
     /// The API that holds a role, and that role.
@@ -157,7 +163,11 @@ impl<'a> Installed<'a> {
 
     /// Waits until the API server answers so to the operator's ServiceAccount.
     async fn until_may(&self, row: &Row, allowed: bool) {
-        let name = if row.role == "credential-key" { self.chart.argument("--credential-key-secret") } else { "any" };
+        let name = match row.role {
+            "credential-key" => self.chart.argument("--credential-key-secret"),
+            "lease" => self.chart.argument("--lease-name"),
+            _ => "any",
+        };
         eventually(&format!("{row:?}: allowed = {allowed}"), async || {
             let may = self.chart.may(self.place(row), row.verb, row.group, row.resource, name).await;
             if may == allowed { Ok(()) } else { Err(may) }
@@ -276,7 +286,7 @@ async fn see_sign(installed: &Installed<'_>, operator: &ChildOperator, row: &Row
             world.until(name, "SecretNotFound").await;
             assert!(installed.events_about(name).await.is_empty(), "{row:?}");
         }
-        Sign::NotReady | Sign::NotFollowed | Sign::Ends => unreachable!("{row:?} is seen at the start"),
+        Sign::NotReady | Sign::NotFollowed | Sign::Ends | Sign::NoLease => unreachable!("{row:?} is seen at the start"),
     }
 }
 
@@ -341,11 +351,36 @@ fn an_operator_that_may_not_have_its_key_ends_and_says_why() {
 }
 
 #[test]
+fn an_operator_that_may_not_have_its_lease_does_nothing() {
+    e2e_with("rights_lease", json!({}), async |world| {
+        let installed = Installed::new(&world).await;
+        let leases: Api<Lease> = Api::namespaced(world.client.clone(), &installed.own_namespace);
+        let name = installed.chart.argument("--lease-name");
+        for row in ROWS.iter().filter(|row| row.sign == Sign::NoLease) {
+            if row.verb == "create" {
+                leases.delete(name, &DeleteParams::default()).await.expect("the lease");
+            } else {
+                let free =
+                    json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name } });
+                leases.patch(name, &PatchParams::apply("test").force(), &Patch::Apply(free)).await.expect("the lease");
+            }
+            let all = installed.take(row).await;
+            let operator = ChildOperator::spawn(&installed.chart, &installed.own_namespace);
+            installed.until_denied(&operator, row).await;
+            let answer = reqwest::get(operator.url("/readyz")).await.expect("it answers");
+            assert_eq!(answer.status(), 503, "{row:?}");
+            drop(operator);
+            installed.give_back(row, &all).await;
+        }
+    });
+}
+
+#[test]
 fn every_right_of_the_chart_is_in_the_table() {
     e2e_with("rights_table", json!({}), async |world| {
         let installed = Installed::new(&world).await;
         let mut rendered = Rights::new();
-        for role in ["watch", "users", "credential-key"] {
+        for role in ["watch", "users", "credential-key", "lease"] {
             let (_, object) = installed.role(role).await;
             let rules: Vec<PolicyRule> = serde_json::from_value(object.data["rules"].clone()).expect("rules");
             for rule in rules.iter().flat_map(one_by_one) {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keycloak_user_operator::controller::{self, Metrics, RunError, Scope, Settings};
+use keycloak_user_operator::controller::{self, Ended, Metrics, RunError, Scope, Settings};
+use keycloak_user_operator::keycloak::Fence;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,7 +19,7 @@ pub const CONCURRENCY: u16 = 8;
 /// An operator inside the test.
 pub struct Operator {
     shutdown: CancellationToken,
-    task: JoinHandle<Result<(), RunError>>,
+    task: JoinHandle<Result<Ended, RunError>>,
     registry: Registry,
 }
 
@@ -29,6 +30,7 @@ fn settings(namespace: &str, credential_key_secret: &str) -> Settings {
         credential_key_secret: credential_key_secret.to_owned(),
         concurrency: CONCURRENCY,
         instance: "test".to_owned(),
+        fence: Fence::new(|_| true),
     }
 }
 
@@ -106,8 +108,13 @@ impl ChildOperator {
         .await;
     }
 
-    /// Starts it with the chart's arguments and rights, on a port of its own.
+    /// Starts it with the chart's arguments and rights, on a port of its own, as the pod `operator-0`.
     pub fn spawn(chart: &Chart, namespace: &str) -> Self {
+        Self::spawn_as("operator-0", chart, namespace)
+    }
+
+    /// The same as the pod of that name.
+    pub fn spawn_as(pod: &str, chart: &Chart, namespace: &str) -> Self {
         let port = free_port();
         let log = chart.kubeconfig.with_extension(format!("{port}.log"));
         let output = std::fs::File::create(&log).expect("a log file");
@@ -115,7 +122,7 @@ impl ChildOperator {
         let child = Command::new(env!("CARGO_BIN_EXE_keycloak-user-operator"))
             .args(arguments)
             .arg(format!("--http-port={port}"))
-            .envs([("POD_NAMESPACE", namespace), ("POD_NAME", "operator-0")])
+            .envs([("POD_NAMESPACE", namespace), ("POD_NAME", pod)])
             .env("KUBECONFIG", &chart.kubeconfig)
             .stdin(Stdio::null())
             .stderr(output)
