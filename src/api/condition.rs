@@ -95,6 +95,7 @@ reasons! {
     DriftCorrected = "An account differed from its resource without a change of the resource, and was put right. Events only.",
     Released = "The resource was let go without a request to Keycloak, as its annotation asks. Events only.",
     RealmGone = "The resource is gone: the server has said for a minute that the realm does not exist. Events only.",
+    Adopted = "An account that the resource did not create was taken over. Events only.",
     AccountKept = "The resource is gone; the account was not made by it and stays. Events only.",
 }
 

@@ -105,6 +105,7 @@ mod tests {
             enabled: None,
             attributes: Vec::new(),
             credentials: Vec::new(),
+            adoption: None,
             suspend: None,
         }
     }

@@ -29,6 +29,11 @@ pub struct ConnectionGrants {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 255)))]
     pub attributes: Vec<String>,
+    /// Whether resources that ask for it (`adoption: Adopt`) may take over an account that they did not create;
+    /// `Forbidden` if absent. Never the account with which the operator logs in, nor the service account of a client.
+    /// An account that holds a role that administers the realm only if `usernames` name it without a pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<Permission>,
 }
 
 /// Whether something may be done.
@@ -47,6 +52,7 @@ impl From<&ConnectionGrants> for Grants {
             email_domains: Patterns::ignoring_case(&declared.email_domains),
             email_verified: declared.email_verified != Some(Permission::Forbidden),
             attributes: Patterns::exact(&declared.attributes),
+            adoption: declared.adoption == Some(Permission::Allowed),
         }
     }
 }

@@ -20,8 +20,9 @@ pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};
 pub use grants::{ConnectionGrants, Permission};
 pub use user::{
-    Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialSync, CredentialType,
-    KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, SecretKeyReference, ValueSource,
+    Adoption, Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialSync,
+    CredentialType, KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, PreexistingStatus,
+    SecretKeyReference, ValueSource,
 };
 
 /// The API group; also the prefix of the finalizer, the labels and the annotations.

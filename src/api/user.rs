@@ -88,9 +88,23 @@ pub struct KeycloakUserSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub credentials: Vec<Credential>,
 
+    /// What becomes of an account of that name that this resource did not create. Absent: as `Never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<Adoption>,
+
     /// True: no request is made for this account, deletion included, until it is false again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+}
+
+/// What becomes of an account that the resource did not create.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// It is left alone, and the resource says so.
+    Never,
+    /// It is taken over by its exact name, if `grants.adoption` of the connection allows it. What agrees stays
+    /// untouched, and no password is sent until the Secret changes. When the resource goes, the account stays.
+    Adopt,
 }
 
 /// Names the connection of an account, in the namespace of the resource.
@@ -217,6 +231,9 @@ pub struct KeycloakUserStatus {
     /// The username as Keycloak has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// True: the account was not created by this resource, but taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<bool>,
     /// `Ready` always; `Reconciling` or `Stalled` only when true; `CredentialsSynced` and `AttributesAccepted` where
     /// the spec has credentials or attributes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -226,6 +243,9 @@ pub struct KeycloakUserStatus {
     /// What this resource put into the account, and therefore takes away again.
     #[serde(default, skip_serializing_if = "OwnedStatus::is_empty")]
     pub owned: OwnedStatus,
+    /// What an account that was taken over had before it was declared, and therefore keeps.
+    #[serde(default, skip_serializing_if = "PreexistingStatus::is_empty")]
+    pub preexisting: PreexistingStatus,
     /// What is known of each credential; never its value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
@@ -257,6 +277,24 @@ pub struct OwnedStatus {
 
 impl OwnedStatus {
     /// True if nothing is owned, so that the field is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+/// What an account that was taken over had before it was declared.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PreexistingStatus {
+    /// Names of attributes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub attributes: Vec<String>,
+}
+
+impl PreexistingStatus {
+    /// True if there is nothing, so that the field is left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self == &Self::default()

@@ -1,9 +1,11 @@
 //! Requests that change an account.
 
+use std::collections::BTreeSet;
+
 use secrecy::SecretString;
 
 use super::error::ActError as Error;
-use crate::domain::{BirthMark, NewUser, ProfileUpdate, UserId, Username};
+use crate::domain::{BirthMark, Field, NewUser, ProfileUpdate, UserId};
 use crate::keycloak::{Client, ConflictWith, ErrorKind, KeycloakError};
 
 /// An account that was made.
@@ -17,7 +19,6 @@ pub(super) struct Created {
 pub(super) async fn create(
     client: &Client,
     user: &NewUser,
-    username: &Username,
     password: Option<(&SecretString, bool)>,
     mark: BirthMark,
 ) -> Result<Created, Error> {
@@ -30,7 +31,7 @@ pub(super) async fn create(
     };
     match outcome {
         Ok(id) => Ok(Created { id, password_refused }),
-        Err(error) => Err(explain_creation(client, error, username, mark).await),
+        Err(error) => Err(explain_creation(client, error, user, mark).await),
     }
 }
 
@@ -39,34 +40,42 @@ pub(super) fn is_password_refusal(error: &KeycloakError) -> bool {
     matches!(error.kind, ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory)
 }
 
-/// A conflict names the field, not the account: looks whose name it is.
-async fn explain_creation(client: &Client, error: KeycloakError, username: &Username, mark: BirthMark) -> Error {
+/// A conflict names a field, not the account, and not always the right field: a name may be the address of another
+/// account, and the other way round.
+async fn explain_creation(client: &Client, error: KeycloakError, user: &NewUser, mark: BirthMark) -> Error {
     match error.kind {
-        ErrorKind::Conflict(ConflictWith::Email) => Error::EmailTaken,
-        ErrorKind::Conflict(ConflictWith::Username | ConflictWith::Either) => {
-            match client.user_named(username.as_str()).await {
-                Ok(Some(found)) if mark.is_on(&found) => Error::Keycloak(error),
-                Ok(Some(_)) => Error::ForeignAccount(username.to_string()),
-                Ok(None) => Error::EmailTaken,
-                Err(lookup) => Error::Keycloak(lookup),
-            }
-        }
+        ErrorKind::Conflict(ConflictWith::Email) if user.email.is_some() => Error::EmailTaken,
+        ErrorKind::Conflict(_) => match client.user_named(&user.username).await {
+            Ok(Some(found)) if mark.is_on(&found) => Error::Keycloak(error),
+            Ok(Some(_)) => Error::NameMet(user.username.escape_debug().to_string()),
+            Ok(None) if user.email.is_none() => Error::UsernameTaken(user.username.escape_debug().to_string()),
+            Ok(None) => Error::EmailTaken,
+            Err(lookup) => Error::Keycloak(lookup),
+        },
         _ => Error::Keycloak(error),
     }
 }
 
 /// Changes the account.
-pub(super) async fn update(client: &Client, id: &UserId, update: &ProfileUpdate) -> Result<(), Error> {
-    client.update_user(id, update).await.map_err(|error| explain_update(error, update))
+pub(super) async fn update(
+    client: &Client,
+    id: &UserId,
+    update: &ProfileUpdate,
+    fields: &BTreeSet<Field>,
+) -> Result<(), Error> {
+    client.update_user(id, update).await.map_err(|error| explain_update(error, update, fields))
 }
 
-fn explain_update(error: KeycloakError, update: &ProfileUpdate) -> Error {
-    match (&error.kind, &update.username) {
-        (ErrorKind::Conflict(ConflictWith::Username), Some(name)) => Error::UsernameTaken(name.clone()),
-        (ErrorKind::Conflict(ConflictWith::Either), Some(name)) if update.email.is_none() => {
-            Error::UsernameTaken(name.clone())
+/// A name that travels along and stays the same is not what the conflict is about.
+fn explain_update(error: KeycloakError, update: &ProfileUpdate, fields: &BTreeSet<Field>) -> Error {
+    let ErrorKind::Conflict(with) = error.kind else {
+        return Error::Keycloak(error);
+    };
+    let renamed = update.username.as_ref().filter(|_| fields.contains(&Field::Username));
+    match (renamed, fields.contains(&Field::Email), with) {
+        (Some(name), false, _) | (Some(name), true, ConflictWith::Username | ConflictWith::Either) => {
+            Error::UsernameTaken(name.escape_debug().to_string())
         }
-        (ErrorKind::Conflict(ConflictWith::Email), _) | (ErrorKind::Conflict(_), None) => Error::EmailTaken,
-        _ => Error::Keycloak(error),
+        (Some(_), true, ConflictWith::Email) | (None, _, _) => Error::EmailTaken,
     }
 }

@@ -6,10 +6,10 @@ use kube::ResourceExt;
 
 use super::context::{Context, key_of};
 use super::error::{ActError, Error, ObserveError};
-use super::observe::Account;
+use super::observe::{Account, Origin, Search};
 use super::outcome::Outcome;
 use super::status::Draft;
-use super::{dereference, finalizer, observe};
+use super::{dereference, finalizer};
 use crate::api::{KeycloakUser, RELEASE, Reason, desired_user};
 use crate::domain::ObservedUser;
 use crate::keycloak::{Client, ErrorKind, KeycloakError, Operation};
@@ -46,14 +46,16 @@ async fn delete(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let connection = dereference::connection(context, &namespace, &user.spec.connection_ref.name).await?;
     let username = desired_user(&user.spec)?.username;
     let client = connection.realm.client();
-    match observe::account(context, client, user, &username, draft, false).await {
+    let search = Search { context, connection: &connection, user, username: &username };
+    match search.account(draft, false).await {
         Ok(Account::Absent) => Ok(None),
+        Ok(Account::Ours { origin: Origin::TakenOver(_), .. })
+        | Err(ObserveError::ForeignAccount { .. } | ObserveError::Ambiguous) => Ok(Some(Reason::AccountKept)),
         Ok(Account::Ours { user: account, .. }) => {
             delete_account(client, &account).await?;
             draft.changes.push("delete".to_owned());
             Ok(None)
         }
-        Err(ObserveError::ForeignAccount(_)) => Ok(Some(Reason::AccountKept)),
         Err(ObserveError::Keycloak(error))
             if error.kind == ErrorKind::RealmNotFound && client.absent_for() >= REALM_GONE_AFTER =>
         {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{Reason, Violation};
-use crate::domain::NotGranted;
+use crate::domain::{NotGranted, ObservedUser, Refusal};
 use crate::keycloak::{ErrorKind, KeycloakError};
 
 /// A pass that did not reach its end, by the phase that failed.
@@ -125,9 +125,21 @@ pub enum DereferenceError {
 /// The account cannot be found or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
-    /// An account that this resource did not create.
-    #[error("{0}; it is left alone. Delete or rename one of the two")]
-    ForeignAccount(String),
+    /// An account that this resource did not create, and may not take over.
+    #[error(
+        "the account {account} exists in the realm and was not created by this resource; it is left alone: {refusal}"
+    )]
+    ForeignAccount {
+        /// Its username, escaped.
+        account: String,
+        /// Why it is not taken over.
+        refusal: Refusal,
+    },
+    /// Several accounts carry our mark.
+    #[error(
+        "several accounts could be the one that this resource created, and none has its name; they are left alone. Delete or rename those that are not"
+    )]
+    Ambiguous,
     /// An account could be ours or another resource's, and not all resources are known yet.
     #[error("whose account it is cannot be told before the resources of all watched namespaces have been read")]
     ClaimsIncomplete,
@@ -147,13 +159,13 @@ pub enum ActError {
         /// The value and the rule.
         refusal: NotGranted,
     },
-    /// Creating it met an account that this resource did not create.
-    #[error(
-        "an account named {0} exists in the realm and was not created by this resource; it is left alone. Delete or rename one of the two"
-    )]
-    ForeignAccount(String),
+    /// Creating it met an account of that name that was not there before.
+    #[error("an account named {0} has appeared in the realm")]
+    NameMet(String),
     /// Another account has the username.
-    #[error("another account of the realm is named {0}; choose another username, or rename that account")]
+    #[error(
+        "another account of the realm has {0} for its username or e-mail address; choose another username, or change that account"
+    )]
     UsernameTaken(String),
     /// Another account has the e-mail address.
     #[error("another account of the realm has the e-mail address of this resource; change one of the two")]
@@ -211,13 +223,14 @@ impl Error {
         match self {
             Self::Dereference(error) => error.verdict(),
             Self::Validate(_) => (Reason::InvalidSpec, Class::Terminal),
-            Self::Observe(ObserveError::ForeignAccount(_)) | Self::Act(ActError::ForeignAccount(_)) => {
+            Self::Observe(ObserveError::ForeignAccount { .. } | ObserveError::Ambiguous) => {
                 (Reason::ForeignAccount, Class::Terminal)
             }
             Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error)) => {
                 keycloak(&error.kind)
             }
             Self::Act(ActError::NotGranted { .. }) => (Reason::NotGranted, Class::Terminal),
+            Self::Act(ActError::NameMet(_)) => (Reason::ForeignAccount, Class::Transient(Some(OUTDATED_RETRY))),
             Self::Act(ActError::UsernameTaken(_)) => (Reason::UsernameTaken, Class::Terminal),
             Self::Act(ActError::EmailTaken) => (Reason::EmailTaken, Class::Terminal),
             Self::Kubernetes(_) | Self::Observe(ObserveError::ClaimsIncomplete) => {
@@ -232,6 +245,13 @@ impl Error {
     /// Whether the pass ended for the sake of another one, here or in another process, which will report.
     pub(super) fn leaves_report_to_another(&self) -> bool {
         matches!(self, Self::Outdated) || self.verdict().0 == Reason::NotLeading
+    }
+}
+
+impl ObserveError {
+    /// That account is not ours, for this reason.
+    pub(super) fn foreign(account: &ObservedUser, refusal: Refusal) -> Self {
+        Self::ForeignAccount { account: account.username.escape_debug().to_string(), refusal }
     }
 }
 
@@ -259,7 +279,7 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         ErrorKind::Unreachable(_) => (Reason::KeycloakUnreachable, Class::Transient(None)),
         ErrorKind::Timeout(_) => (Reason::KeycloakTimeout, Class::Transient(None)),
         ErrorKind::CredentialsRefused(_) => (Reason::CredentialsRefused, Class::Misconfigured),
-        ErrorKind::Forbidden => (Reason::Forbidden, Class::Misconfigured),
+        ErrorKind::Forbidden(_) => (Reason::Forbidden, Class::Misconfigured),
         ErrorKind::RealmNotFound => (Reason::RealmNotFound, Class::Misconfigured),
         ErrorKind::Fenced => FENCED,
         ErrorKind::Throttled(after) => (Reason::TooManyRequests, Class::Transient(*after)),

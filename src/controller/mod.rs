@@ -23,6 +23,7 @@ mod references;
 mod report;
 mod secret_content;
 mod status;
+mod takeover;
 mod watch;
 
 use std::sync::Arc;

@@ -3,53 +3,80 @@
 use kube::ResourceExt;
 
 use super::context::Context;
-use super::error::ObserveError as Error;
+use super::dereference::Connection;
+use super::error::{Error as PassError, ObserveError as Error};
 use super::status::Draft;
+use super::takeover;
 use crate::api::KeycloakUser;
-use crate::domain::{BirthMark, ObservedUser, Username};
+use crate::domain::{BirthMark, ObservedUser, RolesMatter, Username};
 use crate::keycloak::Client;
 
 /// What was found.
 pub(super) enum Account {
     /// There is none that is ours.
     Absent,
-    /// There is one, and it carries our mark.
-    Ours {
-        user: ObservedUser,
-        /// The status did not know of it: it was made by a pass that ended before it could say so.
-        unfinished: bool,
-    },
+    /// There is one, and it is ours.
+    Ours { user: ObservedUser, origin: Origin },
 }
 
-/// Finds and reads the account of a resource. One request where the status names the account.
-///
-/// `fresh` says that the resource has never been worked on, so that no account of it can exist.
-pub(super) async fn account(
-    context: &Context,
-    client: &Client,
-    user: &KeycloakUser,
-    username: &Username,
-    draft: &Draft,
-    fresh: bool,
-) -> Result<Account, Error> {
-    let mark = mark_of(user);
-    if let Some(id) = &draft.user_id
-        && let Some(found) = client.user(id).await?
-    {
-        return if mark.is_on(&found) { Ok(ours(found, false)) } else { Err(foreign_id(&found)) };
+/// How an account came to be ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The resource created it: it carries our mark.
+    Created,
+    /// So it is, by a pass that ended before it could say so in the status.
+    Unfinished,
+    /// The resource did not create it. Before anything is written to it, its roles have to be judged.
+    TakenOver(RolesMatter),
+}
+
+/// Whose account is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) context: &'a Context,
+    pub(super) connection: &'a Connection,
+    pub(super) user: &'a KeycloakUser,
+    pub(super) username: &'a Username,
+}
+
+impl Search<'_> {
+    /// Finds and reads the account of a resource. One request where the status names the account.
+    ///
+    /// `fresh` says that the resource has never been worked on, so that it cannot have created an account.
+    pub(super) async fn account(&self, draft: &Draft, fresh: bool) -> Result<Account, Error> {
+        let client = self.connection.realm.client();
+        let mark = mark_of(self.user);
+        if let Some(id) = &draft.user_id
+            && let Some(found) = client.user(id).await?
+        {
+            return if mark.is_on(&found) { Ok(created(found, draft)) } else { self.take_over(draft, found) };
+        }
+        if fresh && !takeover::is_asked(&self.user.spec) {
+            return Ok(Account::Absent);
+        }
+        if !fresh && let Some(found) = by_mark(self.context, client, self.user, self.username, mark).await? {
+            return Ok(created(found, draft));
+        }
+        match client.user_named(self.username.as_str()).await? {
+            None => Ok(Account::Absent),
+            Some(found) if mark.is_on(&found) => Ok(created(found, draft)),
+            Some(found) => self.take_over(draft, found),
+        }
     }
-    if fresh {
-        return Ok(Account::Absent);
+
+    /// Whose account has the name that was free a moment ago: the error that says so.
+    pub(super) async fn whose(&self, draft: &Draft) -> PassError {
+        match self.account(draft, false).await {
+            Err(error) => error.into(),
+            Ok(_) => PassError::Outdated,
+        }
     }
-    if let Some(found) = by_mark(context, client, user, username, mark).await? {
-        return Ok(ours(found, draft.user_id.is_none()));
-    }
-    match client.user_named(username.as_str()).await? {
-        None => Ok(Account::Absent),
-        Some(found) if mark.is_on(&found) => Ok(ours(found, draft.user_id.is_none())),
-        Some(_) => Err(Error::ForeignAccount(format!(
-            "an account named {username} exists in the realm and was not created by this resource"
-        ))),
+
+    fn take_over(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
+        match takeover::judge(self.connection, &self.user.spec, self.username, draft, &found) {
+            Ok(roles) => Ok(Account::Ours { user: found, origin: Origin::TakenOver(roles) }),
+            Err(refusal) => Err(Error::foreign(&found, refusal)),
+        }
     }
 }
 
@@ -79,19 +106,12 @@ async fn by_mark(
         return Ok(Some(found.swap_remove(named)));
     }
     if found.len() > 1 {
-        let message = "several accounts could be the one that this resource created, and none has its name".to_owned();
-        return Err(Error::ForeignAccount(message));
+        return Err(Error::Ambiguous);
     }
     Ok(found.pop())
 }
 
-fn ours(user: ObservedUser, unfinished: bool) -> Account {
-    Account::Ours { user, unfinished }
-}
-
-fn foreign_id(account: &ObservedUser) -> Error {
-    Error::ForeignAccount(format!(
-        "status.userId points to the account {}, which was not created by this resource",
-        account.username.escape_debug()
-    ))
+fn created(user: ObservedUser, draft: &Draft) -> Account {
+    let origin = if draft.user_id.is_none() { Origin::Unfinished } else { Origin::Created };
+    Account::Ours { user, origin }
 }

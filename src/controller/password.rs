@@ -4,7 +4,9 @@ use super::act::is_password_refusal;
 use super::context::Context;
 use super::dereference::{self, Connection, Password, PasswordValue};
 use super::error::{ActError, DereferenceError, Error, ObserveError};
+use super::observe::Origin;
 use super::status::{Draft, Verdict};
+use super::takeover;
 use crate::api::{Credential, CredentialSync, KeycloakUser, Reason};
 use crate::domain::{
     Cause, ObservedUser, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, decide_password,
@@ -21,8 +23,7 @@ pub(super) struct Synchronization<'a> {
     pub(super) connection: &'a Connection,
     pub(super) user: &'a KeycloakUser,
     pub(super) account: &'a ObservedUser,
-    /// The account was made by a pass that ended before it could note anything.
-    pub(super) unfinished: bool,
+    pub(super) origin: Origin,
 }
 
 impl Synchronization<'_> {
@@ -85,7 +86,8 @@ impl Synchronization<'_> {
             digest: &value.digest,
             created_date,
             asked: draft.set_credentials.is_asked(),
-            unfinished: self.unfinished,
+            unfinished: self.origin == Origin::Unfinished,
+            taken_over: draft.newly_adopted,
         });
         let before = draft.password.as_ref();
         let kept = PasswordRecord {
@@ -124,6 +126,7 @@ impl Synchronization<'_> {
         created_date: Option<i64>,
         cause: Cause,
     ) -> Result<(), Error> {
+        takeover::judge_roles(self.connection, self.account, self.origin).await?;
         let demanded = self.account.required_actions.contains(UPDATE_PASSWORD);
         let temporary = is_temporary(is_declared_temporary(credential), demanded, draft.password.as_ref());
         if cause != Cause::Unfinished {
@@ -173,7 +176,7 @@ impl Synchronization<'_> {
     }
 
     async fn end_sessions(&self, draft: &mut Draft, credential: &Credential) -> Result<(), Error> {
-        if credential.revoke_sessions == Some(true) && !self.unfinished {
+        if credential.revoke_sessions == Some(true) && self.origin != Origin::Unfinished {
             self.connection.realm.client().end_sessions(&self.account.id).await.map_err(ActError::from)?;
             draft.changes.push("end sessions".to_owned());
         }

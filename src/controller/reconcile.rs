@@ -9,11 +9,11 @@ use kube::runtime::controller::Action;
 use super::context::{Context, key_of};
 use super::dereference::{Connection, Password};
 use super::error::{ActError, DereferenceError, Error, ObserveError, within};
-use super::observe::{Account, mark_of};
+use super::observe::{Account, Origin, Search, mark_of};
 use super::outcome::Outcome;
 use super::password::Synchronization;
 use super::status::{Draft, Verdict};
-use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, observe, password, report};
+use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, password, report, takeover};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
     DesiredUser, DiffInput, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
@@ -53,13 +53,12 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let password = dereference::password(context, user, draft.password.as_ref(), asked).await;
     let desired = desired_user(spec)?;
     // Reads Keycloak.
-    let client = connection.realm.client();
-    let account = observe::account(context, client, user, &desired.username, draft, fresh).await?;
-    // Decides, then changes Keycloak; the status too where a crash in between would lose something.
     let pass = Pass { context, user, connection: &connection, desired: &desired };
+    let account = pass.search().account(draft, fresh).await?;
+    // Decides, then changes Keycloak; the status too where a crash in between would lose something.
     match account {
         Account::Absent => pass.create(draft, password?).await,
-        Account::Ours { user: observed, unfinished } => pass.update(draft, observed, password, unfinished).await,
+        Account::Ours { user: observed, origin } => pass.update(draft, observed, password, origin).await,
     }
 }
 
@@ -72,6 +71,11 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    fn search(&self) -> Search<'_> {
+        let Self { context, user, connection, desired } = self;
+        Search { context, connection, user, username: &desired.username }
+    }
+
     /// Makes the account.
     async fn create(&self, draft: &mut Draft, password: Password) -> Result<Outcome, Error> {
         let vanished = draft.user_id.is_some();
@@ -100,7 +104,10 @@ impl Pass<'_> {
             _ => None,
         };
         let with = sent.map(|(value, credential)| (&value.value, credential.temporary == Some(true)));
-        let made = act::create(client, new, username, with, mark_of(self.user)).await?;
+        let made = match act::create(client, new, with, mark_of(self.user)).await {
+            Err(ActError::NameMet(_)) => return Err(self.search().whose(draft).await),
+            other => other?,
+        };
         draft.user_id = Some(made.id);
         draft.username = Some(username.canonical());
         draft.changes.push("create".to_owned());
@@ -126,26 +133,50 @@ impl Pass<'_> {
         draft: &mut Draft,
         observed: ObservedUser,
         password: Result<Password, DereferenceError>,
-        unfinished: bool,
+        origin: Origin,
     ) -> Result<Outcome, Error> {
         let settled = draft.is_settled() && !self.asks_to_reenable();
-        draft.saw(&observed);
-        if unfinished {
-            draft.owned = Owned::unfinished(&observed);
-        }
+        self.own(draft, &observed, origin).await?;
         let (context, connection, user) = (self.context, self.connection, self.user);
-        let synchronization = Synchronization { context, connection, user, account: &observed, unfinished };
+        let synchronization = Synchronization { context, connection, user, account: &observed, origin };
         let synchronized = synchronization.run(draft, password).await;
-        if matches!(synchronized, Err(Error::Kubernetes(_) | Error::Outdated)) {
+        if matches!(
+            synchronized,
+            Err(Error::Kubernetes(_) | Error::Outdated | Error::Observe(ObserveError::ForeignAccount { .. }))
+        ) {
             return synchronized.map(|()| Outcome::Suspended);
         }
-        let plan = self.plan(&draft.owned, Some(&observed)).await?;
+        let mut plan = self.plan(&draft.owned, Some(&observed)).await?;
+        plan.owned = draft.preexisting.apart_from(plan.owned);
+        if !plan.steps.is_empty() {
+            takeover::judge_roles(connection, &observed, origin).await?;
+        }
         draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
         let not_kept = self.carry_out(draft, &plan, &observed, settled).await?;
         draft.owned = plan.owned.clone();
         draft.reenable_answered = true;
         synchronized?;
         Ok(self.outcome(draft, &plan, not_kept))
+    }
+
+    /// Notes whose account it is, and what of it was there before us.
+    async fn own(&self, draft: &mut Draft, observed: &ObservedUser, origin: Origin) -> Result<(), Error> {
+        match origin {
+            Origin::Created => draft.created(),
+            Origin::Unfinished => {
+                draft.created();
+                draft.owned = Owned::unfinished(observed);
+            }
+            Origin::TakenOver(_) => {
+                if !draft.adopted {
+                    takeover::judge_roles(self.connection, observed, origin).await?;
+                }
+                draft.took_over();
+                draft.preexisting.note(self.desired, observed, &draft.owned);
+            }
+        }
+        draft.saw(observed);
+        Ok(())
     }
 
     /// Makes the change and looks at what came of it; says what Keycloak did not keep. A change that it did not keep
@@ -190,7 +221,7 @@ impl Pass<'_> {
             draft.owned.enabled = Some(false);
         }
         draft.write_interim(self.context, self.user).await?;
-        Ok(act::update(self.connection.realm.client(), &observed.id, update).await?)
+        Ok(act::update(self.connection.realm.client(), &observed.id, update, fields).await?)
     }
 
     /// Reads the account once more after a change: Keycloak answers 204 for some changes that it does not keep.

@@ -24,6 +24,7 @@ pub(super) async fn report(
 ) -> Result<Action, Error> {
     log_changes(user, draft);
     publish_drift(context, user, draft).await;
+    publish_adoption(context, user, draft).await;
     if let Err(error) = result.as_ref()
         && error.leaves_report_to_another()
     {
@@ -129,6 +130,14 @@ async fn publish_drift(context: &Context, user: &KeycloakUser, draft: &Draft) {
     if !draft.drift.is_empty() {
         let note = format!("put right what differed in Keycloak: {}", draft.drift.join("; "));
         publish(context, user, EventType::Normal, Reason::DriftCorrected, &note).await;
+    }
+}
+
+async fn publish_adoption(context: &Context, user: &KeycloakUser, draft: &Draft) {
+    if draft.newly_adopted {
+        let account = draft.username.as_deref().unwrap_or(&user.spec.username);
+        let note = format!("took over the account {}, which this resource did not create", account.escape_debug());
+        publish(context, user, EventType::Normal, Reason::Adopted, &note).await;
     }
 }
 

@@ -12,9 +12,9 @@ use super::context::{Context, key_of};
 use super::error::Error;
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
-    RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
+    PreexistingStatus, RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
 };
-use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, SecretVersion, UserId};
+use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, Preexisting, SecretVersion, UserId};
 
 /// Longest message of a condition; an error of the API server can be of any length.
 const MESSAGE_CHARACTERS: usize = 2048;
@@ -78,6 +78,11 @@ pub(super) struct Draft {
     pub(super) user_id: Option<UserId>,
     pub(super) username: Option<String>,
     pub(super) owned: Owned,
+    /// The account was not created by the resource, but taken over.
+    pub(super) adopted: bool,
+    /// That was done in this pass.
+    pub(super) newly_adopted: bool,
+    pub(super) preexisting: Preexisting,
     pub(super) password: Option<PasswordRecord>,
     pub(super) credentials_synced: Option<Verdict>,
     pub(super) attributes_accepted: Option<Verdict>,
@@ -100,6 +105,9 @@ impl Draft {
             user_id: written.user_id.as_deref().and_then(UserId::parse),
             username: written.username.clone(),
             owned: owned(&written.owned),
+            adopted: written.adopted == Some(true),
+            newly_adopted: false,
+            preexisting: Preexisting { attributes: written.preexisting.attributes.iter().cloned().collect() },
             password: written.credentials.first().map(record),
             credentials_synced: None,
             attributes_accepted: None,
@@ -127,7 +135,20 @@ impl Draft {
         self.user_id = None;
         self.username = None;
         self.owned = Owned::default();
+        self.created();
         self.password = None;
+    }
+
+    /// Notes that the account was created by the resource.
+    pub(super) fn created(&mut self) {
+        self.adopted = false;
+        self.preexisting = Preexisting::default();
+    }
+
+    /// Notes that the account was taken over.
+    pub(super) fn took_over(&mut self) {
+        self.newly_adopted = !self.adopted;
+        self.adopted = true;
     }
 
     /// Whether the resource is as it was when its account was last brought into line, so that a difference is drift.
@@ -187,6 +208,8 @@ impl Draft {
                 attributes: self.owned.attributes.iter().cloned().collect(),
                 enabled: self.owned.enabled,
             },
+            adopted: self.adopted.then_some(true),
+            preexisting: PreexistingStatus { attributes: self.preexisting.attributes.iter().cloned().collect() },
             credentials: self.password.iter().map(recorded).collect(),
             last_handled_set_credentials: self.set_credentials.handled(),
             ..self.written.clone()

@@ -11,7 +11,7 @@ use super::error::ConvertError;
 use super::map::{Account, PASSWORD_KEY};
 use super::name;
 use super::options::{Format, ManifestOptions, Options, Secrets};
-use crate::api::{Attribute, ConnectionReference, Credential, GROUP, KeycloakUserSpec, VERSION};
+use crate::api::{Adoption, Attribute, ConnectionReference, Credential, GROUP, KeycloakUserSpec, VERSION};
 
 /// Says who made a Secret, as Kubernetes recommends it.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "keycloak-user-operator-convert");
@@ -174,6 +174,8 @@ struct Spec<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     credentials: &'a [Credential],
     #[serde(skip_serializing_if = "Option::is_none")]
+    adoption: Option<Adoption>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     suspend: Option<bool>,
 }
 
@@ -190,6 +192,7 @@ impl<'a> Spec<'a> {
             enabled,
             attributes,
             credentials,
+            adoption,
             suspend,
         } = spec;
         Self {
@@ -202,6 +205,7 @@ impl<'a> Spec<'a> {
             enabled: *enabled,
             attributes,
             credentials,
+            adoption: *adoption,
             suspend: *suspend,
         }
     }

@@ -65,6 +65,7 @@ pub(super) fn account(mut user: XmlUser, options: &Options, notes: &mut Notes) -
         enabled: Some(enabled(user.enabled, user.at, options, notes)?),
         attributes,
         credentials: Vec::new(),
+        adoption: None,
         suspend: None,
     };
     let password = password(user.credentials, notes)?;

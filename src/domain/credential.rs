@@ -148,6 +148,8 @@ pub struct PasswordSituation<'a> {
     pub asked: bool,
     /// The account was made by a pass that ended before it could note anything.
     pub unfinished: bool,
+    /// The account is being taken over, and so is its password, unless it is enforced.
+    pub taken_over: bool,
 }
 
 /// Decides about the password of an existing account whose record does not settle the matter.
@@ -161,7 +163,8 @@ pub fn decide_password(situation: &PasswordSituation<'_>) -> PasswordDecision {
     let record = match situation.record {
         None if situation.unfinished => return Send(Cause::Unfinished),
         _ if situation.asked => return Send(Cause::Asked),
-        None if created_date.is_none() => return Send(Cause::Changed),
+        None if situation.taken_over && sync != PasswordSync::Enforce => return Assume,
+        None if situation.taken_over || created_date.is_none() => return Send(Cause::Changed),
         None => return Assume,
         Some(record) => record,
     };

@@ -32,12 +32,22 @@ struct Case<'a> {
     created_date: Option<i64>,
     asked: bool,
     unfinished: bool,
+    taken_over: bool,
 }
 
 impl<'a> Case<'a> {
     fn of(record: impl Into<Option<&'a PasswordRecord>>, value: &'a str, created_date: Option<i64>) -> Self {
         let (sync, key_id) = (PasswordSync::OnChange, KEY);
-        Self { sync, record: record.into(), key_id, value, created_date, asked: false, unfinished: false }
+        Self {
+            sync,
+            record: record.into(),
+            key_id,
+            value,
+            created_date,
+            asked: false,
+            unfinished: false,
+            taken_over: false,
+        }
     }
 
     fn decide(&self) -> PasswordDecision {
@@ -51,6 +61,7 @@ impl<'a> Case<'a> {
             created_date: self.created_date,
             asked: self.asked,
             unfinished: self.unfinished,
+            taken_over: self.taken_over,
         })
     }
 
@@ -174,5 +185,17 @@ fn a_reset_takes_no_demand_away_that_is_not_ours() {
     ];
     for (declared, demanded, record, temporary) in table {
         assert_eq!(is_temporary(declared, demanded, record), temporary, "{declared} {demanded} {record:?}");
+    }
+}
+
+#[test]
+fn no_password_is_sent_to_an_account_that_is_being_taken_over_unless_it_is_enforced_or_asked_for() {
+    for date in [None, Some(1)] {
+        let case = Case { taken_over: true, ..Case::of(None, "x", date) };
+        assert_eq!(case.decide(), PasswordDecision::Assume);
+        let enforced = Case { sync: PasswordSync::Enforce, ..case };
+        assert_eq!(enforced.decide(), PasswordDecision::Send(Cause::Changed));
+        let asked = Case { asked: true, taken_over: true, ..Case::of(None, "x", date) };
+        assert_eq!(asked.decide(), PasswordDecision::Send(Cause::Asked));
     }
 }

@@ -17,6 +17,8 @@ pub struct Grants {
     pub email_verified: bool,
     /// Names of attributes.
     pub attributes: Patterns,
+    /// Whether accounts may be taken over that no resource created.
+    pub adoption: bool,
 }
 
 impl Default for Grants {
@@ -26,6 +28,7 @@ impl Default for Grants {
             email_domains: Patterns::default(),
             email_verified: true,
             attributes: Patterns::default(),
+            adoption: false,
         }
     }
 }
@@ -170,6 +173,13 @@ impl Patterns {
     pub fn allow(&self, text: &str) -> bool {
         let text = if self.ignores_case { text.to_lowercase() } else { text.to_owned() };
         self.is_empty() || self.patterns.iter().any(|pattern| matches(pattern, &text))
+    }
+
+    /// Whether that very name is granted, and not only by a pattern.
+    #[must_use]
+    pub fn name(&self, username: &str) -> bool {
+        let name = username.to_lowercase();
+        self.ignores_case && !name.contains('*') && self.patterns.contains(&name)
     }
 }
 

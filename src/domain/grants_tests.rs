@@ -131,8 +131,13 @@ fn an_attribute_is_judged_by_name_when_it_is_declared() {
 #[test]
 fn the_username_is_named_before_all_else() {
     let none = Patterns::exact(&patterns(&["none"]));
-    let grants =
-        Grants { usernames: none.clone(), email_domains: none.clone(), email_verified: false, attributes: none };
+    let grants = Grants {
+        usernames: none.clone(),
+        email_domains: none.clone(),
+        email_verified: false,
+        attributes: none,
+        adoption: false,
+    };
     let everything = DesiredUser { email_verified: Some(true), ..with_email("a@b") };
     assert_eq!(grants.check_creation(&everything), Err(NotGranted::Username("john".to_owned())));
 }

@@ -13,6 +13,7 @@ mod observed;
 mod password_policy;
 mod plan;
 mod profile;
+mod takeover;
 
 pub use birth::BirthMark;
 pub use credential::{
@@ -29,5 +30,6 @@ pub use name::{
 };
 pub use observed::ObservedUser;
 pub use password_policy::PasswordPolicy;
-pub use plan::{Field, NewUser, Notice, Owned, Plan, ProfileUpdate, Step, update_of};
+pub use plan::{Field, NewUser, Notice, Owned, Plan, Preexisting, ProfileUpdate, Step, update_of};
 pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};
+pub use takeover::{Refusal, RolesMatter, TakeOver};

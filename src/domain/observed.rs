@@ -33,6 +33,16 @@ impl ObservedUser {
     /// The attribute in which Keycloak says why it switched an account off (seen on 26.7.3).
     pub const DISABLED_REASON: &str = "disabledReason";
 
+    /// What the names of accounts begin with that belong to clients. Keycloak does not let such an account be renamed
+    /// (seen on 26.7.3).
+    const SERVICE_ACCOUNT: &str = "service-account-";
+
+    /// Whether the account belongs to a client.
+    #[must_use]
+    pub fn is_service_account(&self) -> bool {
+        self.username.to_lowercase().starts_with(Self::SERVICE_ACCOUNT)
+    }
+
     /// True when Keycloak itself switched the account off: a permanent lockout by brute-force protection leaves the
     /// attribute `disabledReason` (seen on 26.7.3).
     #[must_use]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{ObservedUser, UserId};
+use super::{DesiredUser, ObservedUser, UserId};
 
 /// A part of an account, by the name that the spec has for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +157,30 @@ impl Owned {
     pub fn unfinished(account: &ObservedUser) -> Self {
         let ours = account.attributes.keys().filter(|name| *name != ObservedUser::DISABLED_REASON);
         Self { attributes: ours.cloned().collect(), enabled: None }
+    }
+}
+
+/// What an account that was taken over had before it was declared, and keeps when it is declared no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preexisting {
+    /// Names of attributes.
+    pub attributes: BTreeSet<String>,
+}
+
+impl Preexisting {
+    /// Notes what is declared and there, and was not put there by the resource.
+    pub fn note(&mut self, desired: &DesiredUser, account: &ObservedUser, owned: &Owned) {
+        let declared =
+            desired.attributes.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| name.as_str());
+        let found = declared.filter(|name| account.attributes.contains_key(*name) && !owned.attributes.contains(*name));
+        self.attributes.extend(found.map(str::to_owned));
+    }
+
+    /// What is left of what the resource would own.
+    #[must_use]
+    pub fn apart_from(&self, mut owned: Owned) -> Owned {
+        owned.attributes.retain(|name| !self.attributes.contains(name));
+        owned
     }
 }
 

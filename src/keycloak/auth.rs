@@ -35,6 +35,15 @@ impl Login {
         }
     }
 
+    /// The username of the account that logs in, if it lives in that realm.
+    pub(super) fn username_in(&self, managed: &str) -> Option<String> {
+        match self {
+            Self::ClientCredentials { id, .. } => Some(format!("service-account-{id}")),
+            Self::Password { username, .. } if self.realm(managed) == managed => Some(username.clone()),
+            Self::Password { .. } => None,
+        }
+    }
+
     pub(super) fn form(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::ClientCredentials { id, secret } => {

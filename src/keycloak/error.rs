@@ -32,8 +32,8 @@ pub enum ErrorKind {
     #[error("Keycloak refuses the connection's credentials{}", .0.map(|hint| format!(" ({hint})")).unwrap_or_default())]
     CredentialsRefused(Option<&'static str>),
     /// The account of the connection lacks a right.
-    #[error("the connection's account lacks a right in the realm (role manage-users of realm-management)")]
-    Forbidden,
+    #[error("the connection's account lacks a right in the realm ({0})")]
+    Forbidden(&'static str),
     /// The server says that the realm does not exist.
     #[error("the realm does not exist")]
     RealmNotFound,

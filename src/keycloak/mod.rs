@@ -8,6 +8,7 @@ mod fence;
 mod kept;
 mod metrics;
 mod operation;
+mod privileges;
 mod sessions;
 mod transport;
 mod users;

@@ -33,11 +33,15 @@ pub enum Operation {
     FindOfflineSessions,
     /// `DELETE /sessions/{session}?isOffline=true`
     DeleteOfflineSession,
+    /// `GET /clients?…`
+    GetClient,
+    /// `GET /users/{id}/role-mappings/…/composite`
+    GetEffectiveRoles,
 }
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -52,6 +56,8 @@ impl Operation {
         Self::FindOfflineClients,
         Self::FindOfflineSessions,
         Self::DeleteOfflineSession,
+        Self::GetClient,
+        Self::GetEffectiveRoles,
     ];
 
     /// Whether the call changes something in Keycloak.
@@ -70,7 +76,9 @@ impl Operation {
             | Self::GetUserProfile
             | Self::GetRealm
             | Self::FindOfflineClients
-            | Self::FindOfflineSessions => false,
+            | Self::FindOfflineSessions
+            | Self::GetClient
+            | Self::GetEffectiveRoles => false,
         }
     }
 
@@ -92,6 +100,31 @@ impl Operation {
             Self::FindOfflineClients => "find_offline_clients",
             Self::FindOfflineSessions => "find_offline_sessions",
             Self::DeleteOfflineSession => "delete_offline_session",
+            Self::GetClient => "get_client",
+            Self::GetEffectiveRoles => "get_effective_roles",
+        }
+    }
+
+    /// What the connection's account needs for it.
+    #[must_use]
+    pub fn right(self) -> &'static str {
+        match self {
+            Self::GetRealm => "role view-realm of realm-management",
+            Self::GetClient => "role view-clients of realm-management",
+            Self::GetEffectiveRoles => "roles manage-users and view-clients of realm-management",
+            Self::GetToken
+            | Self::GetUser
+            | Self::FindUsers
+            | Self::CreateUser
+            | Self::UpdateUser
+            | Self::DeleteUser
+            | Self::GetCredentials
+            | Self::ResetPassword
+            | Self::GetUserProfile
+            | Self::LogOut
+            | Self::FindOfflineClients
+            | Self::FindOfflineSessions
+            | Self::DeleteOfflineSession => "role manage-users of realm-management",
         }
     }
 }
@@ -112,6 +145,8 @@ impl fmt::Display for Operation {
             Self::LogOut => "ending the account's sessions",
             Self::FindOfflineClients | Self::FindOfflineSessions => "looking for the account's offline sessions",
             Self::DeleteOfflineSession => "ending an offline session of the account",
+            Self::GetClient => "looking for a client",
+            Self::GetEffectiveRoles => "reading what roles the account holds",
         })
     }
 }

@@ -130,6 +130,12 @@ impl Client {
         outcome
     }
 
+    /// The name by which the operator itself logs in to the realm; `None` if it does so in another one.
+    #[must_use]
+    pub fn own_username(&self) -> Option<String> {
+        self.server.login.username_in(&self.server.realm)
+    }
+
     /// For how long every answer has been that the realm does not exist; zero after any other answer, or none.
     pub fn absent_for(&self) -> Duration {
         let since = *self.absent_since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -232,7 +238,7 @@ impl Received {
         Err(match self.status.as_u16() {
             400 | 401 if operation == Operation::GetToken => ErrorKind::CredentialsRefused(login_hint(&report)),
             401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
-            403 => ErrorKind::Forbidden,
+            403 => ErrorKind::Forbidden(operation.right()),
             404 => not_found(operation, &report),
             409 if matches!(operation, Operation::CreateUser | Operation::UpdateUser) => {
                 ErrorKind::Conflict(conflict(&report))

@@ -111,6 +111,8 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::FindOfflineClients => client.clients_with_offline_sessions(&id()).await.map(drop),
         Operation::FindOfflineSessions => client.offline_sessions(&id(), "client").await.map(drop),
         Operation::DeleteOfflineSession => client.delete_offline_session("session").await,
+        Operation::GetClient => client.id_of_client("realm-management").await.map(drop),
+        Operation::GetEffectiveRoles => client.effective_realm_roles(&id()).await.map(drop),
     }
 }
 
@@ -155,6 +157,14 @@ fn rejected(errors: &[(Option<&str>, &'static str)]) -> ErrorKind {
     ErrorKind::Rejected(errors.iter().map(own).collect())
 }
 
+fn forbidden(role: &str) -> ErrorKind {
+    ErrorKind::Forbidden(match role {
+        "manage-users" => "role manage-users of realm-management",
+        "view-clients" => "role view-clients of realm-management",
+        other => panic!("no call needs {other}"),
+    })
+}
+
 fn unexpected(detail: &str) -> ErrorKind {
     ErrorKind::Unexpected(detail.to_owned())
 }
@@ -182,8 +192,9 @@ async fn a_missing_right_is_told_from_a_refused_token() {
     let not_accepted = ErrorKind::CredentialsRefused(Some("the token is not accepted"));
     assert_kinds([
         (Operation::GetUser, 401, r#"{"error":"HTTP 401 Unauthorized"}"#, not_accepted),
-        (Operation::GetUser, 403, r#"{"error":"HTTP 403 Forbidden"}"#, ErrorKind::Forbidden),
-        (Operation::CreateUser, 403, "", ErrorKind::Forbidden),
+        (Operation::GetUser, 403, r#"{"error":"HTTP 403 Forbidden"}"#, forbidden("manage-users")),
+        (Operation::CreateUser, 403, "", forbidden("manage-users")),
+        (Operation::GetClient, 403, "", forbidden("view-clients")),
     ])
     .await;
 }

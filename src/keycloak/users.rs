@@ -110,7 +110,7 @@ impl Client {
     /// The realm's password policy; `None` where the connection's account may not read it (role `view-realm`).
     pub async fn password_policy(&self) -> Result<Option<PasswordPolicy>, KeycloakError> {
         let answer = match self.send(Operation::GetRealm, self.admin(Method::GET, &[])).await {
-            Err(KeycloakError { kind: ErrorKind::Forbidden, .. }) => return Ok(None),
+            Err(KeycloakError { kind: ErrorKind::Forbidden(_), .. }) => return Ok(None),
             other => other?,
         };
         Ok(answer.json::<RealmRepresentation>(Operation::GetRealm)?.password_policy())

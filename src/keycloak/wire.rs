@@ -198,6 +198,18 @@ impl From<UserProfileRepresentation> for UserProfile {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClientRepresentation {
+    pub(super) id: String,
+    pub(super) client_id: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RoleRepresentation {
+    pub(super) name: String,
+}
+
+#[derive(Deserialize)]
 pub(super) struct TokenResponse {
     pub(super) access_token: String,
     pub(super) expires_in: u64,

@@ -15,6 +15,7 @@
 )]
 
 mod admission;
+mod adoption;
 mod beds;
 mod chart;
 mod connections;

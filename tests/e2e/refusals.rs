@@ -149,7 +149,7 @@ fn a_foreign_account_of_that_name_is_left_alone() {
         world
             .user("t", json!({ "username": "Taken", "firstName": "Mine", "credentials": password_from("kcuser-t") }))
             .await;
-        refused(&world, "t", "ForeignAccount", &["Taken", "not created by this resource"], "Stalled").await;
+        refused(&world, "t", "ForeignAccount", &["taken", "not created by this resource"], "Stalled").await;
         assert_eq!(world.keycloak.user("taken").await.unwrap(), foreign);
         assert_eq!(world.keycloak.writes_of_operator().await, Vec::<String>::new());
         world.keycloak.delete_user("taken").await;

@@ -129,6 +129,14 @@ impl Admin {
         assert_eq!(status, StatusCode::NO_CONTENT);
     }
 
+    /// Gives a role of a client to an account.
+    pub async fn give_client_role(&self, user_id: &str, client: &str, role: &str) {
+        let clients = self.get(&format!("/clients?clientId={client}")).await;
+        let client = clients[0]["id"].as_str().expect("the client").to_owned();
+        let role = self.get(&format!("/clients/{client}/roles/{role}")).await;
+        self.change(Method::POST, &format!("/users/{user_id}/role-mappings/clients/{client}"), json!([role])).await;
+    }
+
     /// What brute-force protection knows of the account.
     pub async fn login_failures(&self, username: &str) -> Value {
         let id = self.user(username).await.expect("the account exists")["id"].as_str().expect("an id").to_owned();

@@ -1,0 +1,60 @@
+//! Taking over an account that the resource did not create: the rules of [`TakeOver`], and the look at its roles.
+
+use super::dereference::Connection;
+use super::error::ObserveError as Error;
+use super::observe::Origin;
+use super::status::Draft;
+use crate::api::{Adoption, KeycloakUserSpec};
+use crate::domain::{ObservedUser, Refusal, RolesMatter, TakeOver, Username};
+
+/// Client whose roles administer its realm.
+const REALM_MANAGEMENT: &str = "realm-management";
+/// Roles of a realm that administer, or are meant to.
+const ADMIN_ROLES: [&str; 2] = ["admin", "create-realm"];
+
+/// Whether the resource asks to take over what it did not create.
+pub(super) fn is_asked(spec: &KeycloakUserSpec) -> bool {
+    spec.adoption == Some(Adoption::Adopt)
+}
+
+/// Judges what can be judged without a request.
+pub(super) fn judge(
+    connection: &Connection,
+    spec: &KeycloakUserSpec,
+    username: &Username,
+    draft: &Draft,
+    account: &ObservedUser,
+) -> Result<RolesMatter, Refusal> {
+    let own_login = connection.realm.client().own_username();
+    let rules = TakeOver {
+        asked: is_asked(spec),
+        username,
+        adopted: draft.adopted,
+        grants: &connection.grants,
+        own_login: own_login.as_deref(),
+    };
+    rules.judge(account)
+}
+
+/// Looks, before a write, at the roles of an account that was taken over: they may be others than they were then.
+pub(super) async fn judge_roles(connection: &Connection, account: &ObservedUser, origin: Origin) -> Result<(), Error> {
+    match origin {
+        Origin::TakenOver(RolesMatter::Yes) if administers(connection, account).await? => {
+            Err(Error::foreign(account, Refusal::Administrator))
+        }
+        Origin::Created | Origin::Unfinished | Origin::TakenOver(_) => Ok(()),
+    }
+}
+
+/// Where the realm has no such client, as the realm `master`, it administers others, and nobody in it is judged harmless.
+async fn administers(connection: &Connection, account: &ObservedUser) -> Result<bool, Error> {
+    let client = connection.realm.client();
+    let of_realm = client.effective_realm_roles(&account.id).await?;
+    if of_realm.iter().any(|role| ADMIN_ROLES.contains(&role.as_str())) {
+        return Ok(true);
+    }
+    match client.id_of_client(REALM_MANAGEMENT).await? {
+        Some(id) => Ok(!client.effective_client_roles(&account.id, &id).await?.is_empty()),
+        None => Ok(true),
+    }
+}
