@@ -69,7 +69,7 @@ reasons! {
     SecretKeyNotFound = "The Secret of a credential lacks the key. Add it.",
     SecretValueEmpty = "The value of a credential is empty or blank. Give it a value.",
     SecretValueNotText = "The value of a credential is not UTF-8 text, so that nobody could type it. Give it another.",
-    KeycloakUnreachable = "No connection to Keycloak could be made, or its certificate was not accepted. Retried with backoff.",
+    KeycloakUnreachable = "No connection to Keycloak could be made, its certificate was not accepted, or the connection broke before the answer was there. Retried with backoff.",
     KeycloakTimeout = "Keycloak did not answer in time. Retried with backoff.",
     KeycloakError = "Keycloak answered with a server error, or with something that is not its API. Retried with backoff.",
     TooManyRequests = "Keycloak, or a gateway before it, asks for fewer requests. Retried after the time it names.",

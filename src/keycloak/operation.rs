@@ -127,6 +127,21 @@ impl Operation {
             | Self::DeleteOfflineSession => "role manage-users of realm-management",
         }
     }
+
+    /// The status with which Keycloak says that it is done. Another one, such as the 200 of a login page before it, comes
+    /// from somebody else, and nothing is done.
+    pub(super) fn success(self) -> u16 {
+        match self {
+            Self::CreateUser => 201,
+            _ if self.is_change() => 204,
+            _ => 200,
+        }
+    }
+
+    /// Whether the call brings values of a resource, of which Keycloak may refuse one.
+    pub(super) fn brings_values(self) -> bool {
+        matches!(self, Self::CreateUser | Self::UpdateUser | Self::ResetPassword)
+    }
 }
 
 impl fmt::Display for Operation {

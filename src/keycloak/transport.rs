@@ -231,7 +231,7 @@ fn reason(mut cause: &(dyn std::error::Error + 'static)) -> String {
 
 impl Received {
     fn interpret(self, operation: Operation) -> Result<Answer, ErrorKind> {
-        if self.status.is_success() {
+        if self.status == operation.success() {
             return Ok(Answer { location: self.location, body: self.body });
         }
         let report: ErrorRepresentation = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -240,14 +240,11 @@ impl Received {
             401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
             403 => ErrorKind::Forbidden(operation.right()),
             404 => not_found(operation, &report),
-            409 if matches!(operation, Operation::CreateUser | Operation::UpdateUser) => {
-                ErrorKind::Conflict(conflict(&report))
-            }
-            // A lost race with another request for the account.
-            409 => ErrorKind::Server(409),
+            // Where nothing is named that is taken: a lost race with another request for the account, or a gateway.
+            409 => conflict(&report).map_or(ErrorKind::Server(409), ErrorKind::Conflict),
             429 => ErrorKind::Throttled(self.retry_after),
             503 if self.retry_after.is_some() => ErrorKind::Throttled(self.retry_after),
-            400 => rejected(&report),
+            400 if operation.brings_values() => rejected(&report),
             status @ 500.. => ErrorKind::Server(status),
             status => ErrorKind::Unexpected(format!("status {status}")),
         })
@@ -276,12 +273,13 @@ fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
     }
 }
 
-fn conflict(report: &ErrorRepresentation) -> ConflictWith {
-    match report.error_message.as_deref() {
-        Some("User exists with same username") => ConflictWith::Username,
-        Some("User exists with same email") => ConflictWith::Email,
-        _ => ConflictWith::Either,
-    }
+fn conflict(report: &ErrorRepresentation) -> Option<ConflictWith> {
+    Some(match report.error_message.as_deref()? {
+        "User exists with same username" => ConflictWith::Username,
+        "User exists with same email" => ConflictWith::Email,
+        "User exists with same username or email" => ConflictWith::Either,
+        _ => return None,
+    })
 }
 
 fn rejected(report: &ErrorRepresentation) -> ErrorKind {
@@ -289,8 +287,10 @@ fn rejected(report: &ErrorRepresentation) -> ErrorKind {
     match key {
         None if report.errors.is_empty() => return ErrorKind::Unexpected("status 400".to_owned()),
         Some(key) if key.starts_with("invalidPasswordHistory") => return ErrorKind::PasswordInHistory,
-        // PUT's catch-all, for trouble with the database too.
-        Some("Could not update user!") => return ErrorKind::Server(400),
+        // The catch-alls of POST, PUT and reset-password, for trouble with the database.
+        Some("Could not create user" | "Could not update user!" | "Database operation failed") => {
+            return ErrorKind::Server(400);
+        }
         _ => {}
     }
     if let Some(problem) = key.and_then(password_problem) {
