@@ -2,7 +2,7 @@
 //!
 //! The release lies in another namespace than the one it watches, so that no right is given twice.
 
-mod witness;
+mod needed;
 
 use std::collections::BTreeSet;
 
@@ -15,10 +15,11 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, Pat
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use witness::Witness;
+use needed::needed;
 
 use crate::support::{
-    Chart, ChildOperator, OPERATOR_CLIENT, OPERATOR_SECRET, World, bed, e2e_with, eventually, password_from,
+    Chart, ChildOperator, FaultProxy, Ledger, OPERATOR_CLIENT, OPERATOR_SECRET, World, bed, e2e_with, eventually,
+    password_from,
 };
 
 /// One right of one role, and what is seen when it is missing. The log names it in every case.
@@ -397,7 +398,8 @@ fn every_right_of_the_chart_is_in_the_table() {
 fn with_all_rights_nothing_is_denied_and_every_right_is_used() {
     e2e_with("rights_all", json!({}), async |world| {
         let mut installed = Installed::new(&world).await;
-        let witness = Witness::start(&mut installed.chart).await;
+        let ledger = Ledger::default();
+        let _proxy = FaultProxy::before_kubernetes("operator", &ledger, &mut installed.chart);
         let operator = ChildOperator::start(&installed.chart, &installed.own_namespace).await;
         installed.prepare("all").await;
         world.change_secret("all", &[("password", "another-password")]).await;
@@ -420,7 +422,7 @@ fn with_all_rights_nothing_is_denied_and_every_right_is_used() {
         let (_, status) = operator.terminate().await;
         assert!(status.success() && !log.contains("forbidden"), "{status}\n{log}");
 
-        let (used, denied) = witness.rights();
+        let (used, denied) = needed(&ledger);
         assert_eq!(denied, Rights::new());
         let given = |row: &Row| right(installed.place(row), row.verb, row.group, row.resource);
         assert_eq!(used, ROWS.iter().map(given).collect(), "left: what was asked for; right: what the chart gives");

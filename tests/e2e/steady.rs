@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{
-    CONCURRENCY, ChildOperator, CountingProxy, World, e2e, e2e_with, eventually, password_from, ready_reason,
+    CONCURRENCY, ChildOperator, FaultProxy, Ledger, World, e2e, e2e_with, eventually, password_from, ready_reason,
 };
 
 const READS: &str = r#"keycloak_requests_total{operation="get_user",status="2xx"}"#;
@@ -214,8 +214,8 @@ fn resources_that_were_there_before_the_operator_are_brought_in_line() {
 #[test]
 fn no_more_passes_run_at_one_time_than_are_allowed() {
     e2e_with("no_more_passes_run_at_one_time", json!({}), async |world| {
-        let proxy = CountingProxy::start().await;
-        world.connect(json!({ "url": proxy.url })).await;
+        let proxy = FaultProxy::before_keycloak("operator", &Ledger::default());
+        world.connect(json!({ "url": proxy.url() })).await;
         for index in 0..40 {
             world.user(&format!("crowd-{index}"), json!({ "username": format!("crowd-{index}") })).await;
         }
@@ -225,7 +225,8 @@ fn no_more_passes_run_at_one_time_than_are_allowed() {
         }
         // One more tries the connection itself.
         let allowed = usize::from(CONCURRENCY) + 1;
-        assert!((2..=allowed).contains(&proxy.most()), "{} connections at one time", proxy.most());
+        let most = proxy.most_at_once();
+        assert!((2..=allowed).contains(&most), "{most} requests at one time");
     });
 }
 

@@ -155,7 +155,7 @@ impl Admin {
     pub async fn writes_of_operator(&self) -> Vec<String> {
         let clients = self.get(&format!("/clients?clientId={OPERATOR_CLIENT}")).await;
         let client = clients[0]["id"].as_str().expect("the operator's client").to_owned();
-        let events = self.get("/admin-events?max=1000&direction=asc").await;
+        let events = self.get("/admin-events?max=10000&direction=asc").await;
         let ours = |event: &&Value| event["authDetails"]["clientId"] == client.as_str();
         let line = |event: &Value| {
             let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();

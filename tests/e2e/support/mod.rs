@@ -2,7 +2,7 @@
 
 mod bed;
 mod chart;
-mod counting_proxy;
+mod fault_proxy;
 mod keycloak;
 mod operator;
 mod second_keycloak;
@@ -11,7 +11,7 @@ mod world;
 
 pub use bed::{Bed, bed};
 pub use chart::Chart;
-pub use counting_proxy::CountingProxy;
+pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Ledger};
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;

@@ -23,12 +23,12 @@ pub struct Operator {
     registry: Registry,
 }
 
-fn settings(namespace: &str, credential_key_secret: &str) -> Settings {
+fn settings(namespace: &str, credential_key_secret: &str, concurrency: u16) -> Settings {
     Settings {
         scopes: vec![Scope::Namespace(namespace.to_owned())],
         own_namespace: namespace.to_owned(),
         credential_key_secret: credential_key_secret.to_owned(),
-        concurrency: CONCURRENCY,
+        concurrency,
         instance: "test".to_owned(),
         fence: Fence::new(|_| true),
     }
@@ -37,9 +37,14 @@ fn settings(namespace: &str, credential_key_secret: &str) -> Settings {
 impl Operator {
     /// Starts it with the rights of the chart, and waits until its caches are filled.
     pub async fn start(chart: &Chart, namespace: &str) -> Self {
+        Self::start_with(chart, namespace, CONCURRENCY).await
+    }
+
+    /// The same, with so many passes at one time.
+    pub async fn start_with(chart: &Chart, namespace: &str, concurrency: u16) -> Self {
         let (metrics, mut registry) = (Metrics::default(), Registry::default());
         metrics.register(&mut registry);
-        let settings = settings(namespace, chart.argument("--credential-key-secret"));
+        let settings = settings(namespace, chart.argument("--credential-key-secret"), concurrency);
         let shutdown = CancellationToken::new();
         let (sender, ready) = oneshot::channel();
         let sender = std::sync::Mutex::new(Some(sender));

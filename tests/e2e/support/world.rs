@@ -109,6 +109,11 @@ impl World {
         Operator::start(&self.chart().await, &self.namespace).await
     }
 
+    /// The same, with so many passes at one time.
+    pub async fn operator_with(&self, concurrency: u16) -> Operator {
+        Operator::start_with(&self.chart().await, &self.namespace, concurrency).await
+    }
+
     /// The chart's objects, applied to this namespace.
     pub async fn chart(&self) -> Chart {
         Chart::apply(&self.client, &self.namespace).await

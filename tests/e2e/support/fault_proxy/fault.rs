@@ -1,0 +1,57 @@
+//! The trouble that a proxy can make.
+
+use axum::body::Body;
+use axum::response::Response;
+
+use super::Call;
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The proxy answers, and the server never hears of it.
+    Answer(Answer),
+    /// The server has done it; half of its answer arrives, then the connection is reset.
+    CutAnswer,
+    /// The server has done it; the connection is reset without an answer.
+    LoseAnswer,
+    /// Taken, and never answered; the server never hears of it.
+    Silence,
+}
+
+/// An answer of the proxy's own.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, &'static str)>,
+    body: &'static str,
+}
+
+impl Answer {
+    /// One that says nothing but its status.
+    pub fn bare(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: "" }
+    }
+
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub fn with_body(mut self, type_: &'static str, body: &'static str) -> Self {
+        self.body = body;
+        self.with_header("content-type", type_)
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        let builder = Response::builder().status(self.status);
+        let builder = self.headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value));
+        builder.body(Body::from(self.body)).expect("a response")
+    }
+}
+
+/// A fault for the requests that it concerns, until it has happened so often.
+pub(super) struct Rule {
+    pub(super) concerns: Box<dyn Fn(&Call) -> bool + Send>,
+    pub(super) fault: Fault,
+    pub(super) left: usize,
+}
