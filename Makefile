@@ -1,16 +1,19 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bed check generate clean
+.PHONY: help demo test test-faults bed check generate clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Show the operator at work on real servers; with KEEP=1 they stay up until Ctrl-C.
 	@KEEP='$(KEEP)' demo/run
 
 test: ## Run every check and every test, against real servers.
 	@tests/run test
+
+test-faults: ## Run the whole failure matrix and crash sweep, of which `make test` takes a sample (minutes).
+	@tests/run faults
 
 check: ## Check everything that needs no server: the loop of the day, before each commit.
 	@tests/run check

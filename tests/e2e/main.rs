@@ -22,6 +22,7 @@ mod connections;
 mod conversion;
 mod deletion;
 mod enabled;
+mod failures;
 mod leader;
 mod lifecycle;
 mod outages;
