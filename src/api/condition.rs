@@ -88,6 +88,8 @@ reasons! {
     PolicyRefused = "The realm's password policy refuses the password. Everything else is applied. Change the Secret, or the policy.",
     EnforceImpossible = "The realm's password policy remembers old passwords, so that a password that somebody else changed cannot be put back. Choose another `sync`, or change the policy.",
     AttributesNotAccepted = "The realm's user profile drops or protects the attributes named. Declare them in the profile, or remove them.",
+    RightNotGranted = "The connection's `grants` do not allow a role or group, or something that it implies; the rest is applied. The message names it and the way to it. Remove it, or extend the grants.",
+    UnknownName = "A role, group, client or required action that the spec names is not in the realm; the rest is applied. Create it, or correct the name: it is applied within seconds of appearing.",
     DisabledElsewhere = "Somebody else disabled the account; it is not switched on behind their back. Annotate `keycloakuser.dev/reenable`, or change `enabled`.",
     LockedOut = "Brute-force protection locked the account. Annotate `keycloakuser.dev/reenable`, or change `enabled`.",
     NotKept = "Keycloak accepted a change but did not keep it, so that it would be made for ever. The message names the fields.",

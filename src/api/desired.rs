@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::desired_rights::{exact, rights};
 use super::{Attribute, Credential, CredentialSync, KeycloakUserSpec};
 use crate::domain::{
     AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
@@ -42,6 +43,8 @@ pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
         email_verified: spec.email_verified,
         enabled: spec.enabled,
         attributes: attributes(&spec.attributes)?,
+        rights: rights(spec)?,
+        exact: exact(&spec.exact),
     })
 }
 
@@ -84,7 +87,7 @@ fn profile_text(text: Option<&str>, field: &str) -> Result<Option<ProfileText>, 
     text.map(ProfileText::parse).transpose().map_err(at(field))
 }
 
-fn at(field: &str) -> impl Fn(Flaw) -> Violation + use<> {
+pub(super) fn at(field: &str) -> impl Fn(Flaw) -> Violation + use<> {
     let field = field.to_owned();
     move |flaw| Violation { field: field.clone(), flaw }
 }
@@ -95,19 +98,7 @@ mod tests {
     use crate::domain::{MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH};
 
     fn spec(username: &str) -> KeycloakUserSpec {
-        KeycloakUserSpec {
-            connection_ref: crate::api::ConnectionReference::default(),
-            username: username.to_owned(),
-            first_name: None,
-            last_name: None,
-            email: None,
-            email_verified: None,
-            enabled: None,
-            attributes: Vec::new(),
-            credentials: Vec::new(),
-            adoption: None,
-            suspend: None,
-        }
+        KeycloakUserSpec { username: username.to_owned(), ..KeycloakUserSpec::default() }
     }
 
     fn attribute(name: &str, values: &[&str]) -> Attribute {

@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Grants, Patterns};
+use crate::domain::{Grants, Patterns, RightGrants};
 
 /// What users of this connection may be and may be given. Each value is judged when it is about to be written: at the
 /// creation of an account and at a change. In all lists of patterns `*` stands for any characters.
@@ -34,6 +34,33 @@ pub struct ConnectionGrants {
     /// An account that holds a role that administers the realm only if `usernames` name it without a pattern.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adoption: Option<Permission>,
+    /// Names of realm roles: patterns in which case counts. Absent or empty: any but roles that administer Keycloak. A
+    /// role or group is judged by everything that it implies, and a role that administers Keycloak (`admin`, those of
+    /// `realm-management`) must be named without a `*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 255)))]
+    pub realm_roles: Vec<String>,
+    /// Roles of clients. Absent or empty: any but roles that administer Keycloak.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub client_roles: Vec<ClientRoleGrants>,
+    /// Paths of groups: patterns in which case counts, `*` stands for any characters of one name, and the name `**` for
+    /// one name or more (`/staff/**`: all below `/staff`). Absent or empty: any whose roles are granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 1024)))]
+    pub groups: Vec<String>,
+}
+
+/// Roles of clients that users may be given.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientRoleGrants {
+    /// The client's ID, as people know it: a pattern in which case counts.
+    #[schemars(length(min = 1, max = 255))]
+    pub client: String,
+    /// Names of its roles: patterns in which case counts.
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 255)))]
+    pub roles: Vec<String>,
 }
 
 /// Whether something may be done.
@@ -53,6 +80,15 @@ impl From<&ConnectionGrants> for Grants {
             email_verified: declared.email_verified != Some(Permission::Forbidden),
             attributes: Patterns::exact(&declared.attributes),
             adoption: declared.adoption == Some(Permission::Allowed),
+            rights: RightGrants {
+                realm_roles: declared.realm_roles.clone(),
+                client_roles: declared.client_roles.iter().map(of_client).collect(),
+                groups: declared.groups.clone(),
+            },
         }
     }
+}
+
+fn of_client(granted: &ClientRoleGrants) -> (String, Vec<String>) {
+    (granted.client.clone(), granted.roles.clone())
 }

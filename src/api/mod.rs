@@ -8,8 +8,10 @@ mod condition;
 mod connection;
 mod crd;
 mod desired;
+mod desired_rights;
 mod grants;
 mod user;
+mod user_rights;
 
 pub use condition::{ConditionType, Reason};
 pub use connection::{
@@ -18,11 +20,13 @@ pub use connection::{
 };
 pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};
-pub use grants::{ConnectionGrants, Permission};
+pub use grants::{ClientRoleGrants, ConnectionGrants, Permission};
 pub use user::{
     Adoption, Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialSync,
-    CredentialType, KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, OwnedStatus, PendingReset, PreexistingStatus,
-    SecretKeyReference, ValueSource,
+    CredentialType, KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, PendingReset, SecretKeyReference, ValueSource,
+};
+pub use user_rights::{
+    ClientRoleStatus, ClientRoles, ExactField, GroupStatus, OwnedStatus, PreexistingStatus, RealmRoleStatus,
 };
 
 /// The API group; also the prefix of the finalizer, the labels and the annotations.

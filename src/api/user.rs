@@ -5,11 +5,13 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::user_rights::{ClientRoles, ExactField, OwnedStatus, PreexistingStatus};
+
 /// The account that Keycloak shall have.
 ///
 /// An absent field is not managed. For lists, absent and empty mean the same: what this resource put into Keycloak and
 /// the list no longer names is taken away, and nothing else.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "keycloakuser.dev",
     version = "v1alpha1",
@@ -87,6 +89,39 @@ pub struct KeycloakUserSpec {
     #[schemars(length(max = 1))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub credentials: Vec<Credential>,
+
+    /// Roles of the realm, by name, owned one by one: a role that leaves this list is taken away, roles that somebody
+    /// else gave stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128), inner(length(min = 1, max = 255)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('[^\\\\s]') && !name.matches('[\\\\x00-\\\\x1f\\\\x7f]'))").message("the name of a role must not be blank, nor contain control characters"))]
+    #[x_kube(validation = Rule::new("self.map(name, size(name)).sum() <= 4096").message("the names of the realm roles must not have more than 4096 characters together"))]
+    pub realm_roles: Vec<String>,
+
+    /// Roles of clients, owned one by one as those of the realm. Names of clients and roles are case-sensitive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["client".into()]))]
+    #[x_kube(validation = Rule::new("self.map(entry, size(entry.roles)).sum() <= 128").message("there must not be more than 128 client roles"))]
+    #[x_kube(validation = Rule::new("self.map(entry, size(entry.client) * size(entry.roles) + entry.roles.map(role, size(role)).sum()).sum() <= 4096").message("the names of clients and their roles must not have more than 4096 characters together"))]
+    pub client_roles: Vec<ClientRoles>,
+
+    /// Groups, by path (`/staff/engineering`), owned one by one: the account leaves a group that leaves this list, and
+    /// stays in groups to which somebody else added it. Names are case-sensitive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 2, max = 1024)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new("self.all(path, path.matches('^(/[^/]+)+$') && !path.matches('/(\\\\s+|[.][.]?)(/|$)') && !path.matches('[\\\\x00-\\\\x1f\\\\x7f]'))").message("a group must be a path of names, such as /staff/engineering: without empty names, `.` or `..`, and without a `/` at its end"))]
+    #[x_kube(validation = Rule::new("self.map(path, size(path)).sum() <= 12288").message("the paths of the groups must not have more than 12288 characters together"))]
+    pub groups: Vec<String>,
+
+    /// Fields of which everything goes that is not declared, whoever put it there; the realm's default role and groups
+    /// excepted. Of all other fields, what somebody else added stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub exact: Vec<ExactField>,
 
     /// What becomes of an account of that name that this resource did not create. Absent: as `Never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -260,45 +295,6 @@ pub struct KeycloakUserStatus {
     /// The value of the annotation `keycloakuser.dev/set-credentials` that was answered last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_set_credentials: Option<String>,
-}
-
-/// What the resource put into the account.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct OwnedStatus {
-    /// Names of the attributes that this resource set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
-    pub attributes: Vec<String>,
-    /// The value of `enabled` that was applied last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-}
-
-impl OwnedStatus {
-    /// True if nothing is owned, so that the field is left out.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self == &Self::default()
-    }
-}
-
-/// What an account that was taken over had before it was declared.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct PreexistingStatus {
-    /// Names of attributes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
-    pub attributes: Vec<String>,
-}
-
-impl PreexistingStatus {
-    /// True if there is nothing, so that the field is left out.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self == &Self::default()
-    }
 }
 
 /// What is known of a credential that was set from a Secret.

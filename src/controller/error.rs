@@ -288,6 +288,8 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         ErrorKind::Server(_) | ErrorKind::Unexpected(_) | ErrorKind::NotFound | ErrorKind::Conflict(_) => {
             (Reason::KeycloakError, Class::Transient(None))
         }
+        // An id that was known is not any more; the next pass looks for the name again.
+        ErrorKind::NoSuchObject => (Reason::KeycloakError, Class::Transient(Some(OUTDATED_RETRY))),
         ErrorKind::Rejected(_) => (Reason::ValueRejected, Class::Terminal),
         ErrorKind::PasswordRejected(_) | ErrorKind::PasswordInHistory => (Reason::PolicyRefused, Class::Terminal),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -13,13 +14,15 @@ use super::observe::{Account, Origin, Search, mark_of};
 use super::outcome::Outcome;
 use super::password::Synchronization;
 use super::status::{Draft, Verdict};
-use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, password, report, takeover};
+use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, password, report, rights, takeover};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
-    DesiredUser, DiffInput, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate, Step, diff,
-    differs_in_attributes, update_of,
+    DesiredUser, DiffInput, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate, RightsPlan,
+    Step, diff, differs_in_attributes, update_of,
 };
 
+/// How soon a role or group that is not there is looked for again.
+const AWAITED_RECHECK: Duration = Duration::from_secs(5);
 /// Most names of attributes in one message.
 const SHOWN_NAMES: usize = 10;
 
@@ -57,17 +60,17 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let account = pass.search().account(draft, fresh).await?;
     // Decides, then changes Keycloak; the status too where a crash in between would lose something.
     match account {
-        Account::Absent => pass.create(draft, password?).await,
+        Account::Absent => pass.create(draft, password?, fresh).await,
         Account::Ours { user: observed, origin } => pass.update(draft, observed, password, origin).await,
     }
 }
 
 /// What the changing phases share.
-struct Pass<'a> {
-    context: &'a Context,
-    user: &'a KeycloakUser,
-    connection: &'a Connection,
-    desired: &'a DesiredUser,
+pub(super) struct Pass<'a> {
+    pub(super) context: &'a Context,
+    pub(super) user: &'a KeycloakUser,
+    pub(super) connection: &'a Connection,
+    pub(super) desired: &'a DesiredUser,
 }
 
 impl Pass<'_> {
@@ -77,14 +80,28 @@ impl Pass<'_> {
     }
 
     /// Makes the account.
-    async fn create(&self, draft: &mut Draft, password: Password) -> Result<Outcome, Error> {
+    async fn create(&self, draft: &mut Draft, password: Password, fresh: bool) -> Result<Outcome, Error> {
         let vanished = draft.user_id.is_some();
         draft.lost();
         let plan = self.plan(&draft.owned, None).await?;
+        let rights = rights::compare_new(self, draft).await?;
         draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
         for step in &plan.steps {
             if let Step::Create(new) = step {
-                self.make(draft, new, self.read_again(password).await?).await?;
+                let new = NewUser { groups: rights::joined_groups(&rights), ..new.clone() };
+                let password = self.read_again(password).await?;
+                if !fresh && !vanished {
+                    // An earlier try may have made it; the spec may change before the next.
+                    rights::note(draft, &rights);
+                    draft.write_interim(self.context, self.user).await?;
+                }
+                let made = self.make(draft, &new, password).await;
+                if made.is_err() {
+                    // A group that has gone fails the whole request, without a word about which.
+                    rights::forget(self, self.desired.rights.iter()).await;
+                }
+                made?;
+                rights::note(draft, &rights);
                 break;
             }
         }
@@ -93,7 +110,10 @@ impl Pass<'_> {
         }
         draft.owned = plan.owned.clone();
         draft.reenable_answered = true;
-        Ok(self.outcome(draft, &plan, None))
+        if let Some(id) = draft.user_id.clone() {
+            rights::grant_to_new(self, draft, &id, &rights).await?;
+        }
+        Ok(self.outcome(draft, &plan, &rights, None))
     }
 
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
@@ -148,15 +168,21 @@ impl Pass<'_> {
         }
         let mut plan = self.plan(&draft.owned, Some(&observed)).await?;
         plan.owned = draft.preexisting.apart_from(plan.owned);
-        if !plan.steps.is_empty() {
+        let rights = rights::compare(self, draft, &observed.id).await?;
+        if !plan.steps.is_empty() || !rights.is_done() {
             takeover::judge_roles(connection, &observed, origin).await?;
         }
         draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
+        let put_right = if settled { rights::drift(&rights, &draft.rights.owned) } else { Vec::new() };
+        rights::note(draft, &rights);
         let not_kept = self.carry_out(draft, &plan, &observed, settled).await?;
         draft.owned = plan.owned.clone();
         draft.reenable_answered = true;
+        rights::grant(self, draft, &observed.id, &rights).await?;
+        rights::revoke(self, draft, &observed.id, &rights).await?;
+        draft.drift.extend(put_right);
         synchronized?;
-        Ok(self.outcome(draft, &plan, not_kept))
+        Ok(self.outcome(draft, &plan, &rights, not_kept))
     }
 
     /// Notes whose account it is, and what of it was there before us.
@@ -191,9 +217,9 @@ impl Pass<'_> {
         let Some(Step::Update { update, fields, .. }) = plan.steps.first() else {
             return Ok(None);
         };
-        let known = draft.was_not_kept().filter(|message| *message == not_kept(fields) && !self.asks_for_a_pass());
-        if let Some(message) = known {
-            return Ok(Some(message.to_owned()));
+        let known = draft.was_not_kept().filter(|message| message.starts_with(&not_kept(fields)));
+        if known.is_some() && !self.asks_for_a_pass() {
+            return Ok(Some(not_kept(fields)));
         }
         self.change(draft, plan, observed, (update, fields)).await?;
         let left = self.verify(draft, plan, observed).await?;
@@ -270,13 +296,18 @@ impl Pass<'_> {
         ActError::NotGranted { connection: self.connection.name.clone(), refusal }
     }
 
-    fn outcome(&self, draft: &Draft, plan: &Plan, not_kept: Option<String>) -> Outcome {
-        let recheck = self.connection.sweep_interval;
+    fn outcome(&self, draft: &Draft, plan: &Plan, rights: &RightsPlan, not_kept: Option<String>) -> Outcome {
         let credentials = draft.credentials_synced.iter().filter(|verdict| verdict.status == "False");
-        let flaws = plan.notices.iter().map(describe).chain(not_kept.map(|message| (Reason::NotKept, message)));
-        let mut flaws = flaws.chain(credentials.map(|verdict| (verdict.reason, verdict.message.clone())));
-        match flaws.next() {
-            Some((reason, message)) => Outcome::Blocked(recheck, reason, message),
+        let mut flaws: Vec<(Reason, String)> = plan.notices.iter().map(describe).collect();
+        flaws.extend(not_kept.map(|message| (Reason::NotKept, message)));
+        flaws.extend(rights::flaws(rights));
+        flaws.extend(credentials.map(|verdict| (verdict.reason, verdict.message.clone())));
+        let interval = self.connection.sweep_interval;
+        let awaited = flaws.iter().any(|(reason, _)| *reason == Reason::UnknownName);
+        let recheck = if awaited { interval.min(AWAITED_RECHECK) } else { interval };
+        let messages: Vec<&str> = flaws.iter().map(|(_, message)| message.as_str()).collect();
+        match flaws.first() {
+            Some((reason, _)) => Outcome::Blocked(recheck, *reason, messages.join(". ")),
             None if draft.changes.is_empty() => Outcome::Unchanged(recheck),
             None => Outcome::Applied(recheck),
         }

@@ -10,6 +10,7 @@ use kube::api::{ObjectMeta, PostParams};
 use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
 use super::error::Error;
+use super::recorded_rights::{Lists, RightsRecord, lists, read};
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
     PreexistingStatus, RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
@@ -20,8 +21,15 @@ use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, Preexi
 const MESSAGE_CHARACTERS: usize = 2048;
 
 /// Reasons that leave all of the profile as declared but for `enabled`.
-const IN_LINE: [Reason; 5] =
-    [Reason::Synced, Reason::DisabledElsewhere, Reason::LockedOut, Reason::PolicyRefused, Reason::EnforceImpossible];
+const IN_LINE: [Reason; 7] = [
+    Reason::Synced,
+    Reason::DisabledElsewhere,
+    Reason::LockedOut,
+    Reason::PolicyRefused,
+    Reason::EnforceImpossible,
+    Reason::RightNotGranted,
+    Reason::UnknownName,
+];
 
 /// A condition before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +91,7 @@ pub(super) struct Draft {
     /// That was done in this pass.
     pub(super) newly_adopted: bool,
     pub(super) preexisting: Preexisting,
+    pub(super) rights: RightsRecord,
     pub(super) password: Option<PasswordRecord>,
     pub(super) credentials_synced: Option<Verdict>,
     pub(super) attributes_accepted: Option<Verdict>,
@@ -108,6 +117,7 @@ impl Draft {
             adopted: written.adopted == Some(true),
             newly_adopted: false,
             preexisting: Preexisting { attributes: written.preexisting.attributes.iter().cloned().collect() },
+            rights: rights(&written),
             password: written.credentials.first().map(record),
             credentials_synced: None,
             attributes_accepted: None,
@@ -136,6 +146,7 @@ impl Draft {
         self.username = None;
         self.owned = Owned::default();
         self.created();
+        self.rights = RightsRecord::default();
         self.password = None;
     }
 
@@ -201,15 +212,25 @@ impl Draft {
 
     /// The status in the middle of a pass: what is known of the account, all else as it was.
     fn interim(&self) -> KeycloakUserStatus {
+        let Lists { realm_roles, client_roles, groups } = lists(&self.rights.owned);
+        let before = lists(&self.rights.preexisting);
         KeycloakUserStatus {
             user_id: self.user_id.as_ref().map(ToString::to_string),
             username: self.username.clone(),
             owned: OwnedStatus {
                 attributes: self.owned.attributes.iter().cloned().collect(),
                 enabled: self.owned.enabled,
+                realm_roles,
+                client_roles,
+                groups,
             },
             adopted: self.adopted.then_some(true),
-            preexisting: PreexistingStatus { attributes: self.preexisting.attributes.iter().cloned().collect() },
+            preexisting: PreexistingStatus {
+                attributes: self.preexisting.attributes.iter().cloned().collect(),
+                realm_roles: before.realm_roles,
+                client_roles: before.client_roles,
+                groups: before.groups,
+            },
             credentials: self.password.iter().map(recorded).collect(),
             last_handled_set_credentials: self.set_credentials.handled(),
             ..self.written.clone()
@@ -279,6 +300,14 @@ impl Draft {
 
 fn owned(status: &OwnedStatus) -> Owned {
     Owned { attributes: status.attributes.iter().cloned().collect::<BTreeSet<_>>(), enabled: status.enabled }
+}
+
+fn rights(status: &KeycloakUserStatus) -> RightsRecord {
+    let (owned, before) = (&status.owned, &status.preexisting);
+    RightsRecord {
+        owned: read(&owned.realm_roles, &owned.client_roles, &owned.groups),
+        preexisting: read(&before.realm_roles, &before.client_roles, &before.groups),
+    }
 }
 
 fn record(status: &CredentialRecord) -> PasswordRecord {

@@ -11,7 +11,9 @@ use super::error::ConvertError;
 use super::map::{Account, PASSWORD_KEY};
 use super::name;
 use super::options::{Format, ManifestOptions, Options, Secrets};
-use crate::api::{Adoption, Attribute, ConnectionReference, Credential, GROUP, KeycloakUserSpec, VERSION};
+use crate::api::{
+    Adoption, Attribute, ClientRoles, ConnectionReference, Credential, ExactField, GROUP, KeycloakUserSpec, VERSION,
+};
 
 /// Says who made a Secret, as Kubernetes recommends it.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "keycloak-user-operator-convert");
@@ -173,6 +175,14 @@ struct Spec<'a> {
     attributes: &'a [Attribute],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     credentials: &'a [Credential],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    realm_roles: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    client_roles: &'a [ClientRoles],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    groups: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    exact: &'a [ExactField],
     #[serde(skip_serializing_if = "Option::is_none")]
     adoption: Option<Adoption>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,6 +202,10 @@ impl<'a> Spec<'a> {
             enabled,
             attributes,
             credentials,
+            realm_roles,
+            client_roles,
+            groups,
+            exact,
             adoption,
             suspend,
         } = spec;
@@ -205,6 +219,10 @@ impl<'a> Spec<'a> {
             enabled: *enabled,
             attributes,
             credentials,
+            realm_roles,
+            client_roles,
+            groups,
+            exact,
             adoption: *adoption,
             suspend: *suspend,
         }

@@ -64,9 +64,7 @@ pub(super) fn account(mut user: XmlUser, options: &Options, notes: &mut Notes) -
         email_verified: boolean(user.email_verified, "EmailVerified", notes)?,
         enabled: Some(enabled(user.enabled, user.at, options, notes)?),
         attributes,
-        credentials: Vec::new(),
-        adoption: None,
-        suspend: None,
+        ..KeycloakUserSpec::default()
     };
     let password = password(user.credentials, notes)?;
     api::desired_user(&spec).map_err(|violation| places.of_violation(&attribute_places, violation))?;

@@ -1,8 +1,8 @@
 //! What an account shall be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AttributeName, AttributeValue, ProfileText, Username};
+use super::{AttributeName, AttributeValue, ProfileText, RightKind, RightName, Username};
 
 /// An account as its resource declares it. `None` means "not managed".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,4 +21,8 @@ pub struct DesiredUser {
     pub enabled: Option<bool>,
     /// Declared attributes; no values means "must be absent".
     pub attributes: BTreeMap<AttributeName, Vec<AttributeValue>>,
+    /// Declared roles and groups.
+    pub rights: BTreeSet<RightName>,
+    /// Fields of which everything goes that is not declared.
+    pub exact: BTreeSet<RightKind>,
 }

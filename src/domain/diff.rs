@@ -73,6 +73,7 @@ fn plan_creation(
         email_verified: desired.email_verified,
         enabled: desired.enabled.unwrap_or(true),
         attributes: given,
+        groups: Vec::new(),
     };
     Plan { steps: vec![Step::Create(create)], notices, owned }
 }

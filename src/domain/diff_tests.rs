@@ -33,6 +33,8 @@ impl Case {
             email_verified: Some(true),
             enabled: Some(true),
             attributes: attributes(&[("team", &["red", "blue"])]),
+            rights: BTreeSet::new(),
+            exact: BTreeSet::new(),
         };
         let observed = ObservedUser {
             id: UserId::parse("8c7d2f3e-0000-4000-8000-000000000000").unwrap(),
@@ -137,6 +139,8 @@ fn nothing_but_a_name() -> DesiredUser {
         email_verified: None,
         enabled: None,
         attributes: BTreeMap::new(),
+        rights: BTreeSet::new(),
+        exact: BTreeSet::new(),
     }
 }
 
@@ -386,6 +390,7 @@ fn a_new_account_carries_what_is_declared_and_the_mark() {
         email_verified: Some(true),
         enabled: true,
         attributes: values(&[("team", &["red", "blue"])]),
+        groups: Vec::new(),
     };
     assert_eq!(case.creation(), expected);
     assert_eq!(case.plan().owned, Owned { attributes: names(&["team"]), enabled: Some(true) });
@@ -637,6 +642,8 @@ fn some_desired() -> impl Strategy<Value = DesiredUser> {
             email_verified,
             enabled,
             attributes,
+            rights: BTreeSet::new(),
+            exact: BTreeSet::new(),
         },
     )
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DesiredUser, Field, ObservedUser};
+use super::{DesiredUser, Field, ObservedUser, RightGrants};
 
 /// What a connection grants to its users. The default grants everything that needs no words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Grants {
     pub attributes: Patterns,
     /// Whether accounts may be taken over that no resource created.
     pub adoption: bool,
+    /// Roles and groups.
+    pub rights: RightGrants,
 }
 
 impl Default for Grants {
@@ -29,6 +31,7 @@ impl Default for Grants {
             email_verified: true,
             attributes: Patterns::default(),
             adoption: false,
+            rights: RightGrants::default(),
         }
     }
 }

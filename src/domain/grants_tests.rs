@@ -20,6 +20,8 @@ fn desired(username: &str) -> DesiredUser {
         email_verified: None,
         enabled: None,
         attributes: BTreeMap::new(),
+        rights: BTreeSet::new(),
+        exact: BTreeSet::new(),
     }
 }
 
@@ -137,6 +139,7 @@ fn the_username_is_named_before_all_else() {
         email_verified: false,
         attributes: none,
         adoption: false,
+        rights: RightGrants::default(),
     };
     let everything = DesiredUser { email_verified: Some(true), ..with_email("a@b") };
     assert_eq!(grants.check_creation(&everything), Err(NotGranted::Username("john".to_owned())));

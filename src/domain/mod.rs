@@ -7,12 +7,14 @@ mod credential;
 mod desired;
 mod diff;
 mod digest;
+mod effective;
 mod grants;
 mod name;
 mod observed;
 mod password_policy;
 mod plan;
 mod profile;
+mod rights;
 mod takeover;
 
 pub use birth::BirthMark;
@@ -23,13 +25,17 @@ pub use credential::{
 pub use desired::DesiredUser;
 pub use diff::{DiffInput, diff, differs_in_attributes};
 pub use digest::{CredentialKey, Digest};
+pub use effective::{GrantRule, RealmKind, RightGrants, RightRefusal, RightsGraph};
 pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{
     AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,
-    UserId, Username,
+    UserId, Username, check_name, check_path,
 };
 pub use observed::ObservedUser;
 pub use password_policy::PasswordPolicy;
 pub use plan::{Field, NewUser, Notice, Owned, Plan, Preexisting, ProfileUpdate, Step, update_of};
 pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};
+pub use rights::{
+    ObjectId, Right, RightKind, RightName, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet, diff_rights,
+};
 pub use takeover::{Refusal, RolesMatter, TakeOver};

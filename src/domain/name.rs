@@ -12,6 +12,9 @@ pub const MAX_ATTRIBUTES: usize = 64;
 /// Most values of one attribute.
 pub const MAX_VALUES: usize = 64;
 
+/// Longest path of a group.
+pub(super) const MAX_PATH_LENGTH: usize = 1024;
+
 /// Attribute names that Keycloak takes for profile fields: an attribute `firstName` would set the first name (seen on
 /// 26.7.3).
 const PROFILE_FIELDS: [&str; 4] = ["username", "email", "firstName", "lastName"];
@@ -40,6 +43,17 @@ pub enum Flaw {
     /// Names a field of the profile.
     #[error("is a field of spec, not an attribute")]
     ProfileField,
+    /// Not a path of names.
+    #[error(
+        "must be a path of names, such as /staff/engineering: without empty names, `.` or `..`, and without a `/` at its end"
+    )]
+    NotAPath,
+    /// More characters than the limit, all entries together.
+    #[error("must not have more than {max} characters together")]
+    TooLongTogether {
+        /// The limit, in characters.
+        max: usize,
+    },
     /// The same entry twice.
     #[error("must not appear twice")]
     Duplicate,
@@ -176,6 +190,29 @@ impl fmt::Display for UserId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// Checks the name of a role or a client: 1 to 255 characters, not blank, without control characters.
+///
+/// # Errors
+/// The [`Flaw`] that the schema would name too.
+pub fn check_name(text: &str) -> Result<(), Flaw> {
+    visible(text)?;
+    at_most(text, MAX_PROFILE_LENGTH)
+}
+
+/// Checks the path of a group: names that are not blank, each after a `/`. There is one spelling for each path.
+///
+/// # Errors
+/// The [`Flaw`] that the schema would name too.
+pub fn check_path(path: &str) -> Result<(), Flaw> {
+    if path.chars().any(|c| c.is_ascii_control()) {
+        return Err(Flaw::ControlCharacters);
+    }
+    at_most(path, MAX_PATH_LENGTH)?;
+    let names = path.strip_prefix('/').ok_or(Flaw::NotAPath)?;
+    let flawed = |name: &str| is_blank(name) || matches!(name, "." | "..");
+    if names.split('/').any(flawed) { Err(Flaw::NotAPath) } else { Ok(()) }
 }
 
 fn visible(text: &str) -> Result<(), Flaw> {

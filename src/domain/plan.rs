@@ -58,6 +58,8 @@ pub struct NewUser {
     pub enabled: bool,
     /// Attributes that the profile keeps.
     pub attributes: BTreeMap<String, Vec<String>>,
+    /// Paths of groups, all of which exist.
+    pub groups: Vec<String>,
 }
 
 /// A change of an existing account. `None` leaves a field as it is.

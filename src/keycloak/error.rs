@@ -37,9 +37,12 @@ pub enum ErrorKind {
     /// The server says that the realm does not exist.
     #[error("the realm does not exist")]
     RealmNotFound,
-    /// The server says that the object does not exist.
+    /// The server says that the account does not exist.
     #[error("not found")]
     NotFound,
+    /// The server says that a role, group or client does not exist.
+    #[error("a role, group or client is not there any more")]
+    NoSuchObject,
     /// Another account has it.
     #[error("another account of the realm has that {0}")]
     Conflict(ConflictWith),

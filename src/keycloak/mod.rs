@@ -9,10 +9,12 @@ mod kept;
 mod metrics;
 mod operation;
 mod privileges;
+mod rights;
 mod sessions;
 mod transport;
 mod users;
 mod wire;
+mod wire_rights;
 
 pub use auth::Login;
 pub use error::{ConflictWith, ErrorKind, FieldError, KeycloakError};
@@ -20,4 +22,5 @@ pub use fence::Fence;
 pub use kept::Kept;
 pub use metrics::KeycloakMetrics;
 pub use operation::Operation;
+pub use rights::{FoundGroup, FoundRole, RealmDefaults, RoleMappings};
 pub use transport::{CertificateAuthorities, Client, InvalidCertificates, Server};

@@ -33,15 +33,37 @@ pub enum Operation {
     FindOfflineSessions,
     /// `DELETE /sessions/{session}?isOffline=true`
     DeleteOfflineSession,
-    /// `GET /clients?…`
-    GetClient,
     /// `GET /users/{id}/role-mappings/…/composite`
     GetEffectiveRoles,
+    /// `GET /users/{id}/role-mappings`
+    GetRoleMappings,
+    /// `GET /users/{id}/groups`
+    GetGroups,
+    /// `GET /roles/{name}`
+    GetRole,
+    /// `GET /clients/{id}/roles/{name}`
+    GetClientRole,
+    /// `GET /roles-by-id/{id}/composites`
+    GetComposites,
+    /// `GET /clients?…`
+    GetClient,
+    /// `GET /group-by-path/{path}`, `GET /groups/{id}`
+    GetGroup,
+    /// `GET /` and `GET /default-groups`
+    GetRealmDefaults,
+    /// `POST /users/{id}/role-mappings/…`
+    AddRoles,
+    /// `DELETE /users/{id}/role-mappings/…`
+    RemoveRoles,
+    /// `PUT /users/{id}/groups/{id}`
+    JoinGroup,
+    /// `DELETE /users/{id}/groups/{id}`
+    LeaveGroup,
 }
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 27] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -56,8 +78,19 @@ impl Operation {
         Self::FindOfflineClients,
         Self::FindOfflineSessions,
         Self::DeleteOfflineSession,
-        Self::GetClient,
         Self::GetEffectiveRoles,
+        Self::GetRoleMappings,
+        Self::GetGroups,
+        Self::GetRole,
+        Self::GetClientRole,
+        Self::GetComposites,
+        Self::GetClient,
+        Self::GetGroup,
+        Self::GetRealmDefaults,
+        Self::AddRoles,
+        Self::RemoveRoles,
+        Self::JoinGroup,
+        Self::LeaveGroup,
     ];
 
     /// Whether the call changes something in Keycloak.
@@ -68,7 +101,11 @@ impl Operation {
             | Self::DeleteUser
             | Self::ResetPassword
             | Self::LogOut
-            | Self::DeleteOfflineSession => true,
+            | Self::DeleteOfflineSession
+            | Self::AddRoles
+            | Self::RemoveRoles
+            | Self::JoinGroup
+            | Self::LeaveGroup => true,
             Self::GetToken
             | Self::GetUser
             | Self::FindUsers
@@ -77,8 +114,15 @@ impl Operation {
             | Self::GetRealm
             | Self::FindOfflineClients
             | Self::FindOfflineSessions
+            | Self::GetEffectiveRoles
+            | Self::GetRoleMappings
+            | Self::GetGroups
+            | Self::GetRole
+            | Self::GetClientRole
+            | Self::GetComposites
             | Self::GetClient
-            | Self::GetEffectiveRoles => false,
+            | Self::GetGroup
+            | Self::GetRealmDefaults => false,
         }
     }
 
@@ -100,18 +144,36 @@ impl Operation {
             Self::FindOfflineClients => "find_offline_clients",
             Self::FindOfflineSessions => "find_offline_sessions",
             Self::DeleteOfflineSession => "delete_offline_session",
-            Self::GetClient => "get_client",
             Self::GetEffectiveRoles => "get_effective_roles",
+            Self::GetRoleMappings => "get_role_mappings",
+            Self::GetGroups => "get_groups",
+            Self::GetRole => "get_role",
+            Self::GetClientRole => "get_client_role",
+            Self::GetComposites => "get_composites",
+            Self::GetClient => "get_client",
+            Self::GetGroup => "get_group",
+            Self::GetRealmDefaults => "get_realm_defaults",
+            Self::AddRoles => "add_roles",
+            Self::RemoveRoles => "remove_roles",
+            Self::JoinGroup => "join_group",
+            Self::LeaveGroup => "leave_group",
         }
     }
+}
 
+impl Operation {
     /// What the connection's account needs for it.
     #[must_use]
     pub fn right(self) -> &'static str {
         match self {
-            Self::GetRealm => "role view-realm of realm-management",
-            Self::GetClient => "role view-clients of realm-management",
+            Self::GetRealm | Self::GetRole | Self::GetComposites | Self::GetRealmDefaults => {
+                "role view-realm of realm-management"
+            }
+            Self::GetClient | Self::GetClientRole => "role view-clients of realm-management",
             Self::GetEffectiveRoles => "roles manage-users and view-clients of realm-management",
+            Self::AddRoles | Self::RemoveRoles => {
+                "role manage-users of realm-management; for roles that administer the realm, also role realm-admin"
+            }
             Self::GetToken
             | Self::GetUser
             | Self::FindUsers
@@ -124,7 +186,12 @@ impl Operation {
             | Self::LogOut
             | Self::FindOfflineClients
             | Self::FindOfflineSessions
-            | Self::DeleteOfflineSession => "role manage-users of realm-management",
+            | Self::DeleteOfflineSession
+            | Self::GetRoleMappings
+            | Self::GetGroups
+            | Self::GetGroup
+            | Self::JoinGroup
+            | Self::LeaveGroup => "role manage-users of realm-management",
         }
     }
 
@@ -141,6 +208,23 @@ impl Operation {
     /// Whether the call brings values of a resource, of which Keycloak may refuse one.
     pub(super) fn brings_values(self) -> bool {
         matches!(self, Self::CreateUser | Self::UpdateUser | Self::ResetPassword)
+    }
+
+    /// Whether it can meet a role, group or client that is not there.
+    #[must_use]
+    pub fn concerns_rights(self) -> bool {
+        matches!(
+            self,
+            Self::GetRole
+                | Self::GetClientRole
+                | Self::GetComposites
+                | Self::GetClient
+                | Self::GetGroup
+                | Self::AddRoles
+                | Self::RemoveRoles
+                | Self::JoinGroup
+                | Self::LeaveGroup
+        )
     }
 }
 
@@ -160,8 +244,19 @@ impl fmt::Display for Operation {
             Self::LogOut => "ending the account's sessions",
             Self::FindOfflineClients | Self::FindOfflineSessions => "looking for the account's offline sessions",
             Self::DeleteOfflineSession => "ending an offline session of the account",
-            Self::GetClient => "looking for a client",
             Self::GetEffectiveRoles => "reading what roles the account holds",
+            Self::GetRoleMappings => "reading the account's roles",
+            Self::GetGroups => "reading the account's groups",
+            Self::GetRole => "looking for a role of the realm",
+            Self::GetClientRole => "looking for a role of a client",
+            Self::GetComposites => "reading what a role is made of",
+            Self::GetClient => "looking for a client",
+            Self::GetGroup => "looking for a group",
+            Self::GetRealmDefaults => "reading what the realm gives to every account",
+            Self::AddRoles => "giving roles to the account",
+            Self::RemoveRoles => "taking roles from the account",
+            Self::JoinGroup => "adding the account to a group",
+            Self::LeaveGroup => "taking the account out of a group",
         })
     }
 }

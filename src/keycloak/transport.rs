@@ -24,6 +24,18 @@ const MAX_BODY: usize = 4 << 20;
 /// What may stand in a path segment as it is; Keycloak refuses paths with `..`, `//` or `;` since 26.5.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// What Keycloak (26.7) says of a role, group or client that is not there.
+const NO_SUCH_OBJECT: [&str; 8] = [
+    "Could not find role",
+    "Could not find role with id",
+    "Could not find client",
+    "Could not find group by id",
+    "Group path does not exist",
+    "Role not found",
+    "Client not found",
+    "Group not found",
+];
+
 /// PEM certificates of authorities that may vouch for a server.
 #[derive(Clone, Debug)]
 pub struct CertificateAuthorities(Vec<reqwest::Certificate>);
@@ -134,6 +146,12 @@ impl Client {
     #[must_use]
     pub fn own_username(&self) -> Option<String> {
         self.server.login.username_in(&self.server.realm)
+    }
+
+    /// Name of the realm.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.server.realm
     }
 
     /// For how long every answer has been that the realm does not exist; zero after any other answer, or none.
@@ -269,6 +287,7 @@ fn not_found(operation: Operation, report: &ErrorRepresentation) -> ErrorKind {
         | (Operation::FindOfflineSessions, Some("Client not found"))
         // Written so by 26.7.
         | (Operation::DeleteOfflineSession, Some("Sesssion not found" | "Session not found")) => ErrorKind::NotFound,
+        (_, Some(error)) if operation.concerns_rights() && NO_SUCH_OBJECT.contains(&error) => ErrorKind::NoSuchObject,
         _ => ErrorKind::Unexpected("status 404".to_owned()),
     }
 }

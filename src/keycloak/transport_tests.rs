@@ -8,11 +8,11 @@ use futures::future::join_all;
 use rustls::CertificateError;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use wiremock::matchers::{any, bearer_token, method, path, path_regex, query_param};
+use wiremock::matchers::{any, bearer_token, body_json, method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::domain::{BirthMark, NewUser, ProfileUpdate, UnmanagedPolicy, UserId};
+use crate::domain::{BirthMark, NewUser, ObjectId, ProfileUpdate, Right, RightName, UnmanagedPolicy, UserId};
 
 const ID: &str = "8c7d2f3e-0000-4000-8000-000000000000";
 const PASSWORD: &str = "correct-horse-battery";
@@ -87,6 +87,7 @@ fn new_user() -> NewUser {
         email_verified: None,
         enabled: true,
         attributes: BTreeMap::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -111,27 +112,31 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::FindOfflineClients => client.clients_with_offline_sessions(&id()).await.map(drop),
         Operation::FindOfflineSessions => client.offline_sessions(&id(), "client").await.map(drop),
         Operation::DeleteOfflineSession => client.delete_offline_session("session").await,
-        Operation::GetClient => client.id_of_client("realm-management").await.map(drop),
         Operation::GetEffectiveRoles => client.effective_realm_roles(&id()).await.map(drop),
+        Operation::GetRoleMappings => client.roles_of(&id()).await.map(drop),
+        Operation::GetGroups => client.groups_of(&id()).await.map(drop),
+        Operation::GetRole => client.realm_role("r").await.map(drop),
+        Operation::GetClientRole => client.client_role(&object_id(), "r").await.map(drop),
+        Operation::GetComposites => client.composites_of(&object_id()).await.map(drop),
+        Operation::GetClient => client.client_id("app").await.map(drop),
+        Operation::GetGroup => client.group_at("/a").await.map(drop),
+        Operation::GetRealmDefaults => client.realm_defaults().await.map(drop),
+        Operation::AddRoles => client.add_roles(&id(), None, &[role()]).await,
+        Operation::RemoveRoles => client.remove_roles(&id(), None, &[role()]).await,
+        Operation::JoinGroup => client.join_group(&id(), &object_id()).await,
+        Operation::LeaveGroup => client.leave_group(&id(), &object_id()).await,
     }
 }
 
-const ALL: [Operation; 14] = [
-    Operation::GetToken,
-    Operation::GetUser,
-    Operation::FindUsers,
-    Operation::CreateUser,
-    Operation::UpdateUser,
-    Operation::DeleteUser,
-    Operation::GetCredentials,
-    Operation::ResetPassword,
-    Operation::GetUserProfile,
-    Operation::GetRealm,
-    Operation::LogOut,
-    Operation::FindOfflineClients,
-    Operation::FindOfflineSessions,
-    Operation::DeleteOfflineSession,
-];
+fn object_id() -> ObjectId {
+    ObjectId::parse(ID).unwrap()
+}
+
+fn role() -> Right {
+    Right { name: RightName::RealmRole("r".to_owned()), id: object_id() }
+}
+
+const ALL: [Operation; Operation::ALL.len()] = Operation::ALL;
 
 /// The error that this answer to that call gives.
 async fn error(operation: Operation, answer: ResponseTemplate) -> KeycloakError {
@@ -195,8 +200,48 @@ async fn a_missing_right_is_told_from_a_refused_token() {
         (Operation::GetUser, 403, r#"{"error":"HTTP 403 Forbidden"}"#, forbidden("manage-users")),
         (Operation::CreateUser, 403, "", forbidden("manage-users")),
         (Operation::GetClient, 403, "", forbidden("view-clients")),
+        (Operation::GetRole, 403, "", ErrorKind::Forbidden("role view-realm of realm-management")),
+        (Operation::GetClientRole, 403, "", ErrorKind::Forbidden("role view-clients of realm-management")),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_role_that_is_gone_is_told_from_an_account_that_is_gone() {
+    assert_kinds([
+        (Operation::AddRoles, 404, r#"{"error":"Role not found"}"#, ErrorKind::NoSuchObject),
+        (Operation::AddRoles, 404, r#"{"error":"Client not found"}"#, ErrorKind::NoSuchObject),
+        (Operation::JoinGroup, 404, r#"{"error":"Group not found"}"#, ErrorKind::NoSuchObject),
+        (Operation::JoinGroup, 404, r#"{"error":"User not found"}"#, ErrorKind::NotFound),
+        (Operation::JoinGroup, 404, r#"{"error":"HTTP 404 Not Found"}"#, unexpected("status 404")),
+        (Operation::GetUserProfile, 404, r#"{"error":"Role not found"}"#, unexpected("status 404")),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_that_was_never_there_is_no_error() {
+    for (operation, text) in [
+        (Operation::GetRole, r#"{"error":"Could not find role"}"#),
+        (Operation::GetClientRole, r#"{"error":"Could not find client"}"#),
+        (Operation::GetGroup, r#"{"error":"Group path does not exist"}"#),
+    ] {
+        let keycloak = MockServer::start().await;
+        token_endpoint().respond_with(token(TOKEN)).mount(&keycloak).await;
+        Mock::given(any()).respond_with(body(404, text)).mount(&keycloak).await;
+        call(&client(&keycloak), operation).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn roles_are_taken_away_by_name_and_never_all_of_them() {
+    let keycloak = MockServer::start().await;
+    token_endpoint().respond_with(token(TOKEN)).mount(&keycloak).await;
+    let named = Mock::given(method("DELETE")).and(body_json(json!([{ "id": ID, "name": "r" }])));
+    named.respond_with(ResponseTemplate::new(204)).expect(1).mount(&keycloak).await;
+    let client = client(&keycloak);
+    client.remove_roles(&id(), None, &[role()]).await.unwrap();
+    client.remove_roles(&id(), None, &[]).await.unwrap();
 }
 
 #[tokio::test]

@@ -59,6 +59,8 @@ pub(super) struct CreateUserRequest<'a> {
     enabled: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attributes: &'a BTreeMap<String, Vec<String>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    groups: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     credentials: Vec<PasswordRepresentation<'a>>,
 }
@@ -74,6 +76,7 @@ impl<'a> CreateUserRequest<'a> {
             email_verified: user.email_verified,
             enabled: user.enabled,
             attributes: &user.attributes,
+            groups: &user.groups,
             credentials: password.into_iter().collect(),
         }
     }

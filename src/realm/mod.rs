@@ -2,11 +2,13 @@
 //!
 //! May use `keycloak` and `domain`; knows nothing of Kubernetes.
 
+mod directory;
 mod registry;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use directory::{Directory, Use};
 pub use registry::{ConnectionName, RealmRegistry};
 
 use crate::domain::{PasswordPolicy, UserProfile};
@@ -23,19 +25,26 @@ pub struct Realm {
     client: Client,
     profile: Kept<Arc<UserProfile>, KeycloakError>,
     policy: Kept<Option<PasswordPolicy>, KeycloakError>,
+    directory: Directory,
 }
 
 impl Realm {
     /// A realm of which nothing is known yet.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, profile: Kept::default(), policy: Kept::default() }
+        Self { client, profile: Kept::default(), policy: Kept::default(), directory: Directory::default() }
     }
 
     /// The client for this realm.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What is known of the names of roles, groups and clients.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// The realm's user profile, at most 15 s old. Many callers make one request.

@@ -43,7 +43,18 @@ impl Trigger {
             Operation::LogOut
             | Operation::FindOfflineClients
             | Operation::FindOfflineSessions
-            | Operation::DeleteOfflineSession => return None,
+            | Operation::DeleteOfflineSession
+            | Operation::GetRoleMappings
+            | Operation::GetGroups
+            | Operation::GetRole
+            | Operation::GetClientRole
+            | Operation::GetComposites
+            | Operation::GetGroup
+            | Operation::GetRealmDefaults
+            | Operation::AddRoles
+            | Operation::RemoveRoles
+            | Operation::JoinGroup
+            | Operation::LeaveGroup => return None,
             Operation::GetClient | Operation::GetEffectiveRoles => Self::Adopt,
         })
     }
@@ -83,6 +94,17 @@ pub fn is_call(operation: Operation, call: &Call) -> bool {
         Operation::FindOfflineClients => (Method::GET, "/admin/realms/{}/users/{id}/consents"),
         Operation::FindOfflineSessions => (Method::GET, "/admin/realms/{}/users/{id}/offline-sessions/{id}"),
         Operation::DeleteOfflineSession => (Method::DELETE, "/admin/realms/{}/sessions/{}"),
+        Operation::GetRoleMappings => (Method::GET, "/admin/realms/{}/users/{id}/role-mappings"),
+        Operation::GetGroups => (Method::GET, "/admin/realms/{}/users/{id}/groups"),
+        Operation::GetRole => (Method::GET, "/admin/realms/{}/roles/{}"),
+        Operation::GetClientRole => (Method::GET, "/admin/realms/{}/clients/{id}/roles/{}"),
+        Operation::GetComposites => (Method::GET, "/admin/realms/{}/roles-by-id/{id}/composites"),
+        Operation::GetGroup => (Method::GET, "/admin/realms/{}/group-by-path/{}"),
+        Operation::GetRealmDefaults => (Method::GET, "/admin/realms/{}/default-groups"),
+        Operation::AddRoles => (Method::POST, "/admin/realms/{}/users/{id}/role-mappings/realm"),
+        Operation::RemoveRoles => (Method::DELETE, "/admin/realms/{}/users/{id}/role-mappings/realm"),
+        Operation::JoinGroup => (Method::PUT, "/admin/realms/{}/users/{id}/groups/{id}"),
+        Operation::LeaveGroup => (Method::DELETE, "/admin/realms/{}/users/{id}/groups/{id}"),
     };
     call.has_form(&method, form)
 }

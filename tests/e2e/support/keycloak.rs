@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::bed;
 
-/// The client whose service account the operator uses, with the one role that it needs.
+/// The client whose service account the operator uses.
 pub const OPERATOR_CLIENT: &str = "operator";
+/// What that service account needs, of `realm-management`.
+pub const OPERATOR_ROLES: [&str; 3] = ["manage-users", "view-realm", "view-clients"];
 pub const OPERATOR_SECRET: &str = "operator-secret";
 
 /// A realm of a test, as the server's administrator.
@@ -45,7 +47,7 @@ impl Admin {
         (response.status(), response.json().await.unwrap_or_default())
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let (status, body) = self.request(Method::GET, &format!("/{}{path}", self.realm), None).await;
         assert!(status.is_success(), "GET {path}: {status} {body}");
         body
@@ -58,7 +60,7 @@ impl Admin {
     }
 
     /// Makes the realm: admin events on, attributes outside the profile allowed, the operator's client with
-    /// `manage-users`, and a public client to log in with.
+    /// the roles that it needs, and a public client to log in with.
     pub async fn create_realm(&self, settings: Value) {
         let mut realm = json!({
             "realm": self.realm, "enabled": true, "adminEventsEnabled": true,
@@ -68,7 +70,7 @@ impl Admin {
                 { "clientId": "login", "publicClient": true, "directAccessGrantsEnabled": true },
             ],
             "users": [{ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
-                "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": ["manage-users"] } }],
+                "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": OPERATOR_ROLES } }],
         });
         for (key, value) in settings.as_object().into_iter().flatten() {
             realm[key] = value.clone();

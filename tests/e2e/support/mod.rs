@@ -4,6 +4,7 @@ mod bed;
 mod chart;
 mod fault_proxy;
 mod keycloak;
+mod keycloak_rights;
 mod operator;
 mod second_keycloak;
 mod wait;

@@ -1,0 +1,181 @@
+//! Declared roles and groups, from what people wrote to what may be relied on.
+
+use std::collections::BTreeSet;
+
+use super::desired::{Violation, at};
+use super::{ClientRoles, ExactField, KeycloakUserSpec};
+use crate::domain::{Flaw, RightKind, RightName, check_name, check_path};
+
+/// Most roles of the realm in one resource.
+const MAX_REALM_ROLES: usize = 128;
+/// Most clients of which one resource has roles,
+const MAX_CLIENTS: usize = 32;
+/// and most roles of each.
+const MAX_ROLES_OF_CLIENT: usize = 64;
+/// Most roles of clients of one resource.
+const MAX_CLIENT_ROLES: usize = 128;
+/// Most groups of one resource.
+const MAX_GROUPS: usize = 256;
+/// Characters that the names of a field may have together: the status repeats them, and must stay small.
+const MAX_REALM_ROLE_CHARACTERS: usize = 4096;
+const MAX_CLIENT_ROLE_CHARACTERS: usize = 4096;
+const MAX_GROUP_CHARACTERS: usize = 12288;
+
+/// The roles and groups of a spec.
+pub(super) fn rights(spec: &KeycloakUserSpec) -> Result<BTreeSet<RightName>, Violation> {
+    let mut parsed = BTreeSet::new();
+    realm_roles(&spec.realm_roles, &mut parsed)?;
+    client_roles(&spec.client_roles, &mut parsed)?;
+    groups(&spec.groups, &mut parsed)?;
+    Ok(parsed)
+}
+
+/// The fields of which everything goes that is not declared.
+pub(super) fn exact(declared: &[ExactField]) -> BTreeSet<RightKind> {
+    let kind = |field: &ExactField| match field {
+        ExactField::RealmRoles => RightKind::RealmRoles,
+        ExactField::ClientRoles => RightKind::ClientRoles,
+        ExactField::Groups => RightKind::Groups,
+    };
+    declared.iter().map(kind).collect()
+}
+
+fn realm_roles(declared: &[String], parsed: &mut BTreeSet<RightName>) -> Result<(), Violation> {
+    let field = "spec.realmRoles";
+    at_most(field, declared.len(), MAX_REALM_ROLES)?;
+    together(field, declared.iter().map(|name| length(name)), MAX_REALM_ROLE_CHARACTERS)?;
+    for (index, name) in declared.iter().enumerate() {
+        let field = format!("{field}[{index}]");
+        check_name(name).map_err(at(&field))?;
+        once(&field, parsed.insert(RightName::RealmRole(name.clone())))?;
+    }
+    Ok(())
+}
+
+fn client_roles(declared: &[ClientRoles], parsed: &mut BTreeSet<RightName>) -> Result<(), Violation> {
+    let field = "spec.clientRoles";
+    at_most(field, declared.len(), MAX_CLIENTS)?;
+    at_most(field, declared.iter().map(|entry| entry.roles.len()).sum(), MAX_CLIENT_ROLES)?;
+    let lengths = declared.iter().flat_map(|entry| entry.roles.iter().map(|role| length(role) + length(&entry.client)));
+    together(field, lengths, MAX_CLIENT_ROLE_CHARACTERS)?;
+    let mut clients = BTreeSet::new();
+    for (index, ClientRoles { client, roles }) in declared.iter().enumerate() {
+        let field = format!("{field}[{index}]");
+        check_name(client).map_err(at(&format!("{field}.client")))?;
+        once(&format!("{field}.client"), clients.insert(client))?;
+        at_most(&format!("{field}.roles"), roles.len(), MAX_ROLES_OF_CLIENT)?;
+        for (index, role) in roles.iter().enumerate() {
+            let field = format!("{field}.roles[{index}]");
+            check_name(role).map_err(at(&field))?;
+            let name = RightName::ClientRole { client: client.clone(), role: role.clone() };
+            once(&field, parsed.insert(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn groups(declared: &[String], parsed: &mut BTreeSet<RightName>) -> Result<(), Violation> {
+    let field = "spec.groups";
+    at_most(field, declared.len(), MAX_GROUPS)?;
+    together(field, declared.iter().map(|path| length(path)), MAX_GROUP_CHARACTERS)?;
+    for (index, path) in declared.iter().enumerate() {
+        let field = format!("{field}[{index}]");
+        check_path(path).map_err(at(&field))?;
+        once(&field, parsed.insert(RightName::Group(path.clone())))?;
+    }
+    Ok(())
+}
+
+fn at_most(field: &str, count: usize, max: usize) -> Result<(), Violation> {
+    if count > max { Err(at(field)(Flaw::TooMany { max })) } else { Ok(()) }
+}
+
+fn together(field: &str, lengths: impl Iterator<Item = usize>, max: usize) -> Result<(), Violation> {
+    if lengths.sum::<usize>() > max { Err(at(field)(Flaw::TooLongTogether { max })) } else { Ok(()) }
+}
+
+fn once(field: &str, is_new: bool) -> Result<(), Violation> {
+    if is_new { Ok(()) } else { Err(at(field)(Flaw::Duplicate)) }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(client: &str, roles: &[&str]) -> ClientRoles {
+        ClientRoles { client: client.to_owned(), roles: roles.iter().map(|role| (*role).to_owned()).collect() }
+    }
+
+    #[test]
+    fn each_entry_is_one_right() {
+        let spec = KeycloakUserSpec {
+            realm_roles: vec!["r".to_owned(), "R".to_owned()],
+            client_roles: vec![client("app", &["a", "b"]), client("other", &["a"])],
+            groups: vec!["/staff".to_owned(), "/staff/a b".to_owned()],
+            ..KeycloakUserSpec::default()
+        };
+        let names: Vec<String> = rights(&spec).unwrap().iter().map(ToString::to_string).collect();
+        let all =
+            "realmRoles[R] realmRoles[r] clientRoles[app/a] clientRoles[app/b] clientRoles[other/a] groups[/staff]";
+        assert_eq!(names.join(" "), format!("{all} groups[/staff/a b]"), "names are case-sensitive");
+    }
+
+    #[test]
+    fn a_violation_names_the_field_and_the_flaw() {
+        type Change = fn(&mut KeycloakUserSpec);
+        let table: [(Change, &str, Flaw); 17] = [
+            (|spec| spec.realm_roles[1] = "a".to_owned(), "spec.realmRoles[1]", Flaw::Duplicate),
+            (|spec| spec.realm_roles[1] = " ".to_owned(), "spec.realmRoles[1]", Flaw::Blank),
+            (|spec| spec.realm_roles[0] = "x".repeat(256), "spec.realmRoles[0]", Flaw::TooLong { max: 255 }),
+            (|spec| spec.realm_roles[0] = "x\u{7f}".to_owned(), "spec.realmRoles[0]", Flaw::ControlCharacters),
+            (
+                |spec| spec.realm_roles = (0..129).map(|n| n.to_string()).collect(),
+                "spec.realmRoles",
+                Flaw::TooMany { max: 128 },
+            ),
+            (
+                |spec| spec.realm_roles = (0..41).map(|n| format!("{n:0100}")).collect(),
+                "spec.realmRoles",
+                Flaw::TooLongTogether { max: 4096 },
+            ),
+            (|spec| spec.client_roles[1].client = "one".to_owned(), "spec.clientRoles[1].client", Flaw::Duplicate),
+            (|spec| spec.client_roles[1].client = String::new(), "spec.clientRoles[1].client", Flaw::Blank),
+            (|spec| spec.client_roles[0].roles[1] = "a".to_owned(), "spec.clientRoles[0].roles[1]", Flaw::Duplicate),
+            (|spec| spec.client_roles[0].roles[1] = "\t".to_owned(), "spec.clientRoles[0].roles[1]", Flaw::Blank),
+            (
+                |spec| spec.client_roles[0].roles = (0..65).map(|n| n.to_string()).collect(),
+                "spec.clientRoles[0].roles",
+                Flaw::TooMany { max: 64 },
+            ),
+            (
+                |spec| spec.client_roles = (0..33).map(|n| client(&n.to_string(), &[])).collect(),
+                "spec.clientRoles",
+                Flaw::TooMany { max: 32 },
+            ),
+            (|spec| spec.groups[1] = "/a".to_owned(), "spec.groups[1]", Flaw::Duplicate),
+            (|spec| spec.groups[1] = "/a/".to_owned(), "spec.groups[1]", Flaw::NotAPath),
+            (|spec| spec.groups[1] = "a".to_owned(), "spec.groups[1]", Flaw::NotAPath),
+            (|spec| spec.groups[1] = "/a/../b".to_owned(), "spec.groups[1]", Flaw::NotAPath),
+            (
+                |spec| spec.groups = (0..257).map(|n| format!("/{n}")).collect(),
+                "spec.groups",
+                Flaw::TooMany { max: 256 },
+            ),
+        ];
+        for (change, field, flaw) in table {
+            let mut spec = KeycloakUserSpec {
+                realm_roles: vec!["a".to_owned(), "b".to_owned()],
+                client_roles: vec![client("one", &["a", "b"]), client("two", &["a"])],
+                groups: vec!["/a".to_owned(), "/b".to_owned()],
+                ..KeycloakUserSpec::default()
+            };
+            assert!(rights(&spec).is_ok());
+            change(&mut spec);
+            assert_eq!(rights(&spec).unwrap_err(), Violation { field: field.to_owned(), flaw });
+        }
+    }
+}

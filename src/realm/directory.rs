@@ -1,0 +1,274 @@
+//! The roles, groups and clients of a realm by name: what they are called by, and what they imply.
+//!
+//! Each is read by one caller for all, and how old an answer may be is the caller's to say.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use std::collections::BTreeSet;
+use tokio::time::Instant;
+
+use crate::domain::{ObjectId, RealmKind, Right, RightGrants, RightName, RightVerdict, RightsGraph};
+use crate::keycloak::{Client, ErrorKind, FoundGroup, FoundRole, Kept, KeycloakError, Operation, RealmDefaults};
+
+/// What is about to be given was judged no earlier than this before. Long enough that many accounts which are made at
+/// one time share the reads, too short for a person to change a role in between and give it.
+const BEFORE_A_WRITE: Duration = Duration::from_millis(250);
+/// What is there already is judged by what was read no earlier than this before.
+const OTHERWISE: Duration = Duration::from_mins(1);
+/// How long the defaults of a realm are taken for current.
+const DEFAULTS_LIFETIME: Duration = Duration::from_secs(15);
+/// How long a failure answers all who ask.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
+/// Most rights that one may imply: more than any realm has, so that no answers keep us busy for ever.
+const MOST_IMPLIED: usize = 4096;
+/// Most names that are kept: beyond that all are forgotten.
+const MOST_KEPT: usize = 16384;
+
+/// For what an answer is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// To give a right.
+    Write,
+    /// To say something of a right that the account has.
+    Report,
+}
+
+impl Use {
+    fn oldest(self) -> Duration {
+        match self {
+            Self::Write => BEFORE_A_WRITE,
+            Self::Report => OTHERWISE,
+        }
+    }
+}
+
+/// A right that exists.
+#[derive(Clone, Debug)]
+struct Node {
+    id: ObjectId,
+    /// Of a group: the name and id of the one above.
+    parent: Option<(RightName, ObjectId)>,
+    /// Of a group: its name has a `/`.
+    ambiguous: bool,
+    implied: BTreeSet<RightName>,
+}
+
+type Answer<T> = Result<T, KeycloakError>;
+type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Answer<Option<Node>>)>>>;
+
+/// What is known of the names of a realm.
+#[derive(Debug, Default)]
+pub struct Directory {
+    rights: Mutex<HashMap<RightName, Slot>>,
+    clients: tokio::sync::Mutex<Clients>,
+    defaults: Kept<Arc<RealmDefaults>, KeycloakError>,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
+    by_name: HashMap<String, (Instant, ObjectId)>,
+    by_id: HashMap<ObjectId, (Instant, String)>,
+}
+
+impl Directory {
+    /// Looks a right up and judges it by everything that it implies.
+    pub async fn verdict(
+        &self,
+        client: &Client,
+        name: &RightName,
+        grants: &RightGrants,
+        use_: Use,
+    ) -> Answer<RightVerdict> {
+        let Some(node) = self.node(client, name, use_).await? else {
+            return Ok(RightVerdict::Unknown);
+        };
+        let mut graph = RightsGraph::default();
+        if !self.explore(client, name, use_, &mut graph).await? {
+            return Ok(RightVerdict::Ambiguous);
+        }
+        Ok(match grants.judge(&graph, name, RealmKind::of(client.realm())) {
+            Ok(()) => RightVerdict::Granted(Right { name: name.clone(), id: node.id }),
+            Err(refusal) => RightVerdict::Refused(refusal),
+        })
+    }
+
+    /// Everything that these rights imply.
+    pub async fn graph(&self, client: &Client, names: &BTreeSet<RightName>, use_: Use) -> Answer<RightsGraph> {
+        let mut graph = RightsGraph::default();
+        for name in names {
+            self.explore(client, name, use_, &mut graph).await?;
+        }
+        Ok(graph)
+    }
+
+    /// Keycloak's id of a client, by the ID that people know.
+    pub async fn client_id(&self, client: &Client, name: &str) -> Answer<Option<ObjectId>> {
+        let mut clients = self.clients.lock().await;
+        if let Some((read, id)) = clients.by_name.get(name)
+            && read.elapsed() < OTHERWISE
+        {
+            return Ok(Some(id.clone()));
+        }
+        let found = client.client_id(name).await?;
+        if let Some(id) = &found {
+            clients.learn(name, id);
+        }
+        Ok(found)
+    }
+
+    /// Notes ids of clients that came with another answer.
+    pub async fn learn_clients(&self, found: &[(String, ObjectId)]) {
+        let mut clients = self.clients.lock().await;
+        for (name, id) in found {
+            clients.learn(name, id);
+        }
+    }
+
+    /// What the realm gives to every account, at most 15 s old.
+    pub async fn defaults(&self, client: &Client) -> Answer<Arc<RealmDefaults>> {
+        self.defaults.get(async || Ok((Arc::new(client.realm_defaults().await?), DEFAULTS_LIFETIME))).await
+    }
+
+    /// Forgets rights whose ids have turned out to be stale, and the clients that have them.
+    pub async fn forget<'a>(&self, names: impl Iterator<Item = &'a RightName>) {
+        let mut clients = self.clients.lock().await;
+        let mut rights = self.rights.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            rights.remove(name);
+            if let RightName::ClientRole { client, .. } = name {
+                clients.by_name.remove(client);
+            }
+        }
+    }
+
+    /// Adds a right and everything that it implies to the graph. False: a group on the way has a `/` in its name.
+    async fn explore(&self, client: &Client, start: &RightName, use_: Use, graph: &mut RightsGraph) -> Answer<bool> {
+        let mut waiting = VecDeque::from([(start.clone(), None)]);
+        let mut explored = 0;
+        while let Some((name, expected)) = waiting.pop_front() {
+            if graph.knows(&name) && expected.is_none() {
+                continue;
+            }
+            explored += 1;
+            if explored > MOST_IMPLIED {
+                return Err(too_many());
+            }
+            let node = self.node(client, &name, use_).await?;
+            let is_the_one = |node: &Node| expected.as_ref().is_none_or(|expected| *expected == node.id);
+            let Some(node) = node.filter(is_the_one) else {
+                match expected {
+                    Some(_) => return Ok(false),
+                    None => continue,
+                }
+            };
+            if node.ambiguous {
+                return Ok(false);
+            }
+            waiting.extend(node.implied.iter().map(|implied| (implied.clone(), None)));
+            graph.insert(name, node.implied.into_iter().chain(node.parent.iter().map(|(parent, _)| parent.clone())));
+            waiting.extend(node.parent.map(|(parent, id)| (parent, Some(id))));
+        }
+        Ok(true)
+    }
+
+    async fn node(&self, client: &Client, name: &RightName, use_: Use) -> Answer<Option<Node>> {
+        let slot = self.slot(name);
+        let mut kept = slot.lock().await;
+        if let Some((read, answer)) = kept.as_ref() {
+            let oldest = if answer.is_ok() { use_.oldest() } else { FAILURE_LIFETIME };
+            if read.elapsed() < oldest {
+                return answer.clone();
+            }
+        }
+        let started = Instant::now();
+        let answer = self.read(client, name).await;
+        *kept = Some((started, answer.clone()));
+        answer
+    }
+
+    fn slot(&self, name: &RightName) -> Slot {
+        let mut rights = self.rights.lock().unwrap_or_else(PoisonError::into_inner);
+        if rights.len() >= MOST_KEPT {
+            rights.clear();
+        }
+        Arc::clone(rights.entry(name.clone()).or_default())
+    }
+
+    async fn read(&self, client: &Client, name: &RightName) -> Answer<Option<Node>> {
+        match name {
+            RightName::RealmRole(name) => match client.realm_role(name).await? {
+                Some(role) => self.role(client, role).await.map(Some),
+                None => Ok(None),
+            },
+            RightName::ClientRole { client: of, role } => match self.client_role(client, of, role).await? {
+                Some(role) => self.role(client, role).await.map(Some),
+                None => Ok(None),
+            },
+            RightName::Group(path) => Ok(client.group_at(path).await?.map(|group| group_node(group, path))),
+        }
+    }
+
+    /// A client that was made anew has another id: one that is known is tried once, and looked up if there is no role.
+    async fn client_role(&self, client: &Client, of: &str, role: &str) -> Answer<Option<FoundRole>> {
+        for _ in 0..2 {
+            let Some(id) = self.client_id(client, of).await? else {
+                return Ok(None);
+            };
+            if let Some(found) = client.client_role(&id, role).await? {
+                return Ok(Some(found));
+            }
+            self.clients.lock().await.by_name.remove(of);
+        }
+        Ok(None)
+    }
+
+    async fn role(&self, client: &Client, role: FoundRole) -> Answer<Node> {
+        let mut implied = BTreeSet::new();
+        if role.composite {
+            for part in client.composites_of(&role.id).await? {
+                implied.insert(self.role_name(client, part).await?);
+            }
+        }
+        Ok(Node { id: role.id, parent: None, ambiguous: false, implied })
+    }
+
+    async fn role_name(&self, client: &Client, role: FoundRole) -> Answer<RightName> {
+        let Some(id) = role.client else {
+            return Ok(RightName::RealmRole(role.name));
+        };
+        let mut clients = self.clients.lock().await;
+        let known = clients.by_id.get(&id).filter(|(read, _)| read.elapsed() < OTHERWISE);
+        let name = if let Some((_, name)) = known {
+            name.clone()
+        } else {
+            let name = client.client_name(&id).await?;
+            clients.learn(&name, &id);
+            name
+        };
+        Ok(RightName::ClientRole { client: name, role: role.name })
+    }
+}
+
+impl Clients {
+    fn learn(&mut self, name: &str, id: &ObjectId) {
+        if self.by_id.len() >= MOST_KEPT {
+            *self = Self::default();
+        }
+        self.by_name.insert(name.to_owned(), (Instant::now(), id.clone()));
+        self.by_id.insert(id.clone(), (Instant::now(), name.to_owned()));
+    }
+}
+
+fn group_node(group: FoundGroup, path: &str) -> Node {
+    let above = group.path.strip_suffix(&group.name).and_then(|above| above.strip_suffix('/')).unwrap_or_default();
+    let ambiguous = group.name.contains('/') || group.path != path || (above.is_empty() != group.parent.is_none());
+    let parent = group.parent.map(|id| (RightName::Group(above.to_owned()), id));
+    Node { id: group.id, parent, ambiguous, implied: group.roles }
+}
+
+fn too_many() -> KeycloakError {
+    let problem = format!("a role or group that implies more than {MOST_IMPLIED} others");
+    KeycloakError { operation: Operation::GetComposites, kind: ErrorKind::Unexpected(problem) }
+}
