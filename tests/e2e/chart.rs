@@ -1,6 +1,7 @@
 //! The chart as helm installs it: what its Deployment says runs so, where `restricted` is enforced.
 
 mod confinement;
+mod life;
 
 use std::process::Output;
 use std::time::Duration;
