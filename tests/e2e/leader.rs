@@ -1,5 +1,8 @@
 //! Two replicas: one works, the other stands by and takes over.
 
+mod gate;
+mod paused;
+
 use k8s_openapi::api::coordination::v1::Lease;
 use keycloak_user_operator::api::KeycloakUser;
 use serde_json::json;
@@ -8,8 +11,12 @@ use crate::support::{Chart, ChildOperator, World, e2e_with, eventually, password
 
 /// What the replica answers.
 async fn get(operator: &ChildOperator, path: &str) -> (u16, String) {
-    let response = reqwest::get(operator.url(path)).await.expect("the operator answers");
-    (response.status().as_u16(), response.text().await.expect("text"))
+    try_get(operator, path).await.expect("the operator answers")
+}
+
+async fn try_get(operator: &ChildOperator, path: &str) -> reqwest::Result<(u16, String)> {
+    let response = reqwest::get(operator.url(path)).await?;
+    Ok((response.status().as_u16(), response.text().await?))
 }
 
 async fn has_metric(operator: &ChildOperator, line: &str) -> Result<(), String> {
@@ -25,8 +32,8 @@ async fn holder(world: &World, chart: &Chart) -> Option<String> {
 
 /// Waits until a replica leads and has looked at everything.
 async fn until_leading(operator: &ChildOperator) {
-    eventually("/readyz of the leader", async || match get(operator, "/readyz").await {
-        (200, text) if text == "ok" => Ok(()),
+    eventually("/readyz of the leader", async || match try_get(operator, "/readyz").await {
+        Ok((200, text)) if text == "ok" => Ok(()),
         other => Err(other),
     })
     .await;

@@ -159,11 +159,16 @@ impl ChildOperator {
         eventually("the operator ends", async || self.child.try_wait().expect("our child").ok_or("runs")).await
     }
 
+    /// Sends a signal such as `STOP`.
+    pub fn signal(&self, signal: &str) {
+        let mut kill = Command::new("kill");
+        assert!(kill.args(["-s", signal, &self.id().to_string()]).status().expect("kill").success());
+    }
+
     /// SIGTERM; how long it took to end, and whether it ended well.
     pub async fn terminate(mut self) -> (Duration, std::process::ExitStatus) {
         let started = std::time::Instant::now();
-        let id = self.id().to_string();
-        assert!(Command::new("kill").arg(&id).status().expect("kill").success());
+        self.signal("TERM");
         let status = self.ended().await;
         (started.elapsed(), status)
     }
