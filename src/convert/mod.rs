@@ -8,7 +8,7 @@
 //! - **Input**: documents in any usual encoding whose root element is `User` or `Users`, as the Keycloak adapter of a
 //!   business-process product writes and reads them. Only `Username` is required; unknown elements are left out with a
 //!   warning. Anything that is not understood is an error with line and column: no manifest is guessed.
-//! - **Streaming**: one user is held at a time, and of earlier ones only that their names are taken (below 32 bytes a
+//! - **Streaming**: one user is held at a time, and of earlier ones only that their names are taken (twelve bytes a
 //!   user). A user is at most 4 MiB large, and a value 1 MiB.
 //! - **Faults**: a user that cannot be declared is left out, and the others are converted. Where a document breaks, the
 //!   users that were complete before are written, and the rest of the document is not.

@@ -124,19 +124,53 @@ fn spelled_out(text: &str) -> String {
     spelled
 }
 
-/// Remembers which names are taken, in less than 32 bytes a name: 96 bits of a hash, of which two in a million names
-/// are equal with a probability of 10⁻¹⁷.
+/// 96 bits of a hash, of which two in a million names are equal with a probability of 10⁻¹⁷.
+type Key = [u8; 12];
+
+/// How many names are taken before they are put in order.
+const RECENT: usize = 1 << 15;
+
+/// Remembers which names are taken, in twelve bytes a name. A hash table alone would take three times as many while it
+/// grows.
 #[derive(Default)]
-pub(super) struct NameTable(HashSet<[u8; 12]>);
+pub(super) struct NameTable {
+    /// In order.
+    settled: Vec<Key>,
+    recent: HashSet<Key>,
+}
 
 impl NameTable {
     /// Takes a name; false if it is taken already.
     pub(super) fn take(&mut self, name: &str) -> bool {
-        let mut key = [0; 12];
+        let mut key = Key::default();
         for (to, from) in key.iter_mut().zip(Sha256::digest(name.as_bytes())) {
             *to = from;
         }
-        self.0.insert(key)
+        if self.settled.binary_search(&key).is_ok() || !self.recent.insert(key) {
+            return false;
+        }
+        if self.recent.len() == RECENT {
+            self.settle();
+        }
+        true
+    }
+
+    /// Merges the recent names into the others, from the end on, so that no second copy is needed.
+    fn settle(&mut self) {
+        let mut recent: Vec<Key> = self.recent.drain().collect();
+        recent.sort_unstable();
+        let mut from = self.settled.len();
+        let mut to = from + recent.len();
+        self.settled.reserve_exact(recent.len());
+        self.settled.resize(to, Key::default());
+        for key in recent.into_iter().rev() {
+            while from > 0 && self.settled[from - 1] > key {
+                (from, to) = (from - 1, to - 1);
+                self.settled[to] = self.settled[from];
+            }
+            to -= 1;
+            self.settled[to] = key;
+        }
     }
 }
 
@@ -191,6 +225,17 @@ mod tests {
         assert!(names.take("mjones"));
         assert!(names.take("m.jones"));
         assert!(!names.take("mjones"));
+    }
+
+    #[test]
+    fn a_name_is_taken_once_among_many() {
+        let mut names = NameTable::default();
+        let name = |number: usize| format!("user{number}");
+        for number in 0..=3 * RECENT {
+            assert!(names.take(&name(number)));
+        }
+        assert!(names.settled.is_sorted() && names.settled.len() == 3 * RECENT);
+        assert!((0..=3 * RECENT).step_by(7).all(|number| !names.take(&name(number))));
     }
 
     proptest! {
