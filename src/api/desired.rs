@@ -9,6 +9,11 @@ use crate::domain::{
     AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
 };
 
+/// Most credentials of one resource.
+const MAX_CREDENTIALS: usize = 1;
+/// Longest name of an object, and of a key in one.
+const MAX_REFERENCE: usize = 253;
+
 /// A field that the schema refuses, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -34,6 +39,7 @@ impl fmt::Display for Violation {
 /// # Errors
 /// The first field that breaks a rule.
 pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
+    reference(&spec.connection_ref.name, "spec.connectionRef.name")?;
     credentials(&spec.credentials)?;
     Ok(DesiredUser {
         username: Username::parse(&spec.username).map_err(at("spec.username"))?,
@@ -49,12 +55,27 @@ pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
 }
 
 fn credentials(declared: &[Credential]) -> Result<(), Violation> {
-    let undone = |credential: &Credential| {
-        credential.temporary == Some(true) && credential.sync == Some(CredentialSync::Enforce)
-    };
-    match declared.iter().position(undone) {
-        Some(index) => Err(at(&format!("spec.credentials[{index}].temporary"))(Flaw::EnforcedTemporary)),
-        None => Ok(()),
+    if declared.len() > MAX_CREDENTIALS {
+        return Err(at("spec.credentials")(Flaw::TooMany { max: MAX_CREDENTIALS }));
+    }
+    for (index, credential) in declared.iter().enumerate() {
+        let path = format!("spec.credentials[{index}]");
+        if credential.temporary == Some(true) && credential.sync == Some(CredentialSync::Enforce) {
+            return Err(at(&format!("{path}.temporary"))(Flaw::EnforcedTemporary));
+        }
+        let source = &credential.value_from.secret_key_ref;
+        reference(&source.name, &format!("{path}.valueFrom.secretKeyRef.name"))?;
+        reference(&source.key, &format!("{path}.valueFrom.secretKeyRef.key"))?;
+    }
+    Ok(())
+}
+
+/// The name of an object, or of a key in one.
+fn reference(name: &str, field: &str) -> Result<(), Violation> {
+    match name.chars().count() {
+        0 => Err(at(field)(Flaw::Blank)),
+        length if length > MAX_REFERENCE => Err(at(field)(Flaw::TooLong { max: MAX_REFERENCE })),
+        _ => Ok(()),
     }
 }
 
