@@ -1,10 +1,10 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bed check generate clean
+.PHONY: help demo test test-faults bed check fuzz agreement bench-convert generate clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Show the operator at work on real servers; with KEEP=1 they stay up until Ctrl-C.
 	@KEEP='$(KEEP)' demo/run
@@ -20,6 +20,15 @@ check: ## Check everything that needs no server: the loop of the day, before eac
 
 bed: ## Start the test bed in the foreground; its last line tells another shell how to use it.
 	@tests/bed/bed up
+
+fuzz: ## Give the converter documents that nobody wrote, for a minute.
+	@tests/run fuzz
+
+agreement: ## Let our rules and a real API server judge 10,000 specs.
+	@tests/run agreement
+
+bench-convert: ## Measure the converter beside xmllint and xsltproc.
+	@benches/convert/run
 
 generate: ## Write crds/, the chart's copies of them and docs/reference.md anew.
 	@tests/run generate

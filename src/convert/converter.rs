@@ -228,7 +228,7 @@ impl<O: Output> Run<O> {
             Err(WriteError::Refused(why)) => return fault(UserError::Refused(why)),
             Err(WriteError::Failed(error)) => return Err(ConvertError::Output(error)),
         }
-        self.summary.renamed += u64::from(*name != spec.username.to_lowercase());
+        self.summary.renamed += u64::from(!name.eq_ignore_ascii_case(&spec.username));
         let secret = secret.map(|_| name::secret_name(name));
         let secret = secret.as_deref();
         report.written(&WrittenUser { position: *at, username: &spec.username, name, secret });

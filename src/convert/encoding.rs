@@ -77,7 +77,9 @@ impl Choice {
 
 /// True if more than these first bytes are needed to choose.
 pub(super) fn needs_more(start: &[u8]) -> bool {
-    start.len() < 4 || (is_declaration(&narrowed(start)) && !start.contains(&b'>'))
+    let text = narrowed(start);
+    let may_be_declaration = is_declaration(&text) || (!text.is_empty() && "<?xml".starts_with(&text));
+    start.len() < 2 * MARK_OF_UTF8.len() || (may_be_declaration && !start.contains(&b'>'))
 }
 
 /// Chooses the encoding by the first bytes, which reach at least to the end of the XML declaration.

@@ -304,6 +304,10 @@ pub(super) enum Warning {
     RequiredActions,
     #[error("this {0} contains characters that a reader cannot see, or that turn the direction of text")]
     Invisible(&'static str),
+    #[error(
+        "this {0} contains a character of U+007F to U+009F, or U+FEFF, which `kubectl apply --server-side` does not deliver; remove it"
+    )]
+    Undeliverable(&'static str),
     #[error("the attribute {} is left out: its name {flaw}", Quoted(.name))]
     AttributeName { name: String, flaw: Flaw },
     #[error("an attribute without name and values is left out")]
@@ -337,6 +341,7 @@ impl Warning {
             Self::HundredUsers => "documents of exactly 100 users",
             Self::RequiredActions => "users with RequiredActions",
             Self::Invisible(_) => "texts with characters that cannot be seen",
+            Self::Undeliverable(_) => "texts with characters that kubectl does not deliver",
             Self::AttributeName { .. } => "attributes whose name cannot be declared",
             Self::Namespace => "documents in a namespace",
             Self::NoEnabled { .. } => "users without Enabled",

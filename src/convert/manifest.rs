@@ -88,17 +88,16 @@ impl Renderer {
     }
 
     fn secret<'a>(&'a self, object_name: &str, password: &'a str) -> Secret<'a> {
-        let (string_data, data) = match self.options.secrets {
-            Secrets::Data => (None, Some(ByteString(password.as_bytes().to_vec()))),
-            Secrets::StringData | Secrets::LeftOut => (Some(password), None),
-        };
+        let is_encoded = self.options.secrets == Secrets::Data || password.contains(is_undeliverable);
+        let string_data = (!is_encoded).then(|| BTreeMap::from([(PASSWORD_KEY, password)]));
+        let bytes = || ByteString(password.as_bytes().to_vec());
         Secret {
             api_version: "v1",
             kind: "Secret",
             metadata: self.metadata(name::secret_name(object_name), &self.secret_labels, None),
             type_: "Opaque",
-            string_data: string_data.map(|text| BTreeMap::from([(PASSWORD_KEY, text)])),
-            data: data.map(|bytes| BTreeMap::from([(PASSWORD_KEY, bytes)])),
+            string_data,
+            data: is_encoded.then(|| BTreeMap::from([(PASSWORD_KEY, bytes())])),
         }
     }
 
@@ -118,6 +117,12 @@ impl Renderer {
         }
         Metadata { name, namespace: self.options.namespace.as_deref(), labels, annotations }
     }
+}
+
+/// What does not survive `kubectl apply --server-side`, however it is written here: kubectl sends JSON, which the API
+/// server reads as YAML, where these are refused, or (U+0085) taken for a line end.
+pub(super) fn is_undeliverable(character: char) -> bool {
+    matches!(character, '\u{7F}'..='\u{9F}' | '\u{FEFF}')
 }
 
 #[derive(Serialize)]

@@ -50,7 +50,8 @@ pub(super) fn account(mut user: XmlUser, options: &Options, notes: &mut Notes) -
     let at = places.of_user();
     let id = present(user.id).map(|id| id.value);
     let username = present(user.username).ok_or_else(|| Located::new(user.at, UserError::NoUsername))?;
-    if username.value.to_lowercase().starts_with(SERVICE_ACCOUNT) {
+    let start = username.value.get(..SERVICE_ACCOUNT.len());
+    if start.is_some_and(|start| start.eq_ignore_ascii_case(SERVICE_ACCOUNT)) {
         return Err(Located::new(username.at, UserError::ServiceAccount(username.value)));
     }
     profile::check_username(&username, notes);

@@ -1,6 +1,7 @@
 //! What Keycloak's default user profile refuses. A realm may have another profile, so these are warnings.
 
 use super::error::{Notes, Warning};
+use super::manifest::is_undeliverable;
 use super::position::{Located, Position};
 
 /// Shortest username of the default profile.
@@ -26,9 +27,11 @@ pub(super) fn check_person_name(name: &Located<String>, element: &'static str, n
     check_visible(name.at, &name.value, element, notes);
 }
 
-/// Warns of characters that would make a reviewer of the manifest see another text than the one that counts.
+/// Warns of characters that `kubectl` would not deliver, or that would make a reviewer of the manifest see another text than the one that counts.
 pub(super) fn check_visible(at: Position, text: &str, what: &'static str, notes: &mut Notes) {
-    if !text.is_ascii() && text.contains(is_deceptive) {
+    if text.contains(is_undeliverable) {
+        notes.push(Located::new(at, Warning::Undeliverable(what)));
+    } else if !text.is_ascii() && text.contains(is_deceptive) {
         notes.push(Located::new(at, Warning::Invisible(what)));
     }
 }
@@ -36,7 +39,7 @@ pub(super) fn check_visible(at: Position, text: &str, what: &'static str, notes:
 /// Marks that turn the direction of text, tags, and what has no width and joins nothing.
 fn is_deceptive(character: char) -> bool {
     matches!(character, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}')
-        || matches!(character, '\u{61C}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+        || matches!(character, '\u{61C}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// What neither usernames nor the names of persons may contain (as of Keycloak 26): punctuation of markup and scripts,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
+use k8s_openapi::ByteString;
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -16,6 +17,8 @@ mod contradiction_tests;
 mod document_tests;
 mod encoding_tests;
 mod form_tests;
+mod fuzz_tests;
+mod manual_tests;
 mod option_tests;
 mod output_tests;
 
@@ -62,6 +65,19 @@ struct Manifest {
     kind: String,
     spec: Option<KeycloakUserSpec>,
     string_data: Option<BTreeMap<String, String>>,
+    data: Option<BTreeMap<String, ByteString>>,
+}
+
+impl Manifest {
+    /// The password of a Secret.
+    fn password(self) -> String {
+        assert_eq!(self.kind, "Secret");
+        match (self.string_data, self.data) {
+            (Some(mut texts), None) => texts.remove("password").unwrap(),
+            (None, Some(mut bytes)) => String::from_utf8(bytes.remove("password").unwrap().0).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// Reads the manifests back, cut where `kubectl` cuts them.
@@ -88,10 +104,7 @@ fn password(run: &Run) -> Option<String> {
     let mut documents = read_back(&run.manifests);
     let user = documents.pop().unwrap();
     assert_eq!(user.kind, "KeycloakUser");
-    let secret = documents.pop().map(|secret| {
-        assert_eq!(secret.kind, "Secret");
-        secret.string_data.unwrap().remove("password").unwrap()
-    });
+    let secret = documents.pop().map(Manifest::password);
     assert_eq!(user.spec.unwrap().credentials.len(), usize::from(secret.is_some()));
     secret
 }

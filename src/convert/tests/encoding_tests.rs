@@ -54,6 +54,15 @@ fn accepted_utf16_with_byte_order_mark_or_declared() {
 }
 
 #[test]
+fn the_size_of_reads_does_not_decide_upon_the_encoding() {
+    for document in [utf16(&declared("UTF-16"), u16::to_le_bytes), latin1(&declared("ISO-8859-1"))] {
+        for step in 1..16 {
+            is_jurgen(&run(&mut [("a.xml", &mut Trickle(&document, step))], Options::default()));
+        }
+    }
+}
+
+#[test]
 fn accepted_the_usual_encodings_of_one_byte() {
     for label in ["ISO-8859-1", "ISO-8859-15", "windows-1252", "latin1"] {
         is_jurgen(&convert(latin1(&declared(label))));
