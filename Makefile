@@ -1,7 +1,7 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bed check fuzz agreement bench-convert generate clean
+.PHONY: help demo test test-faults bed check fuzz agreement bench-convert generate image clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-convert: ## Measure the converter beside xmllint and xsltproc.
 
 generate: ## Write crds/, the chart's copies of them and docs/reference.md anew.
 	@tests/run generate
+
+image: ## Build the container image with buildah and check it; as root on Debian, not a part of `make test`.
+	@tests/image
 
 clean: ## Remove what cargo built; the programs of the test bed stay in their cache.
 	@cargo clean
