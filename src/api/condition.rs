@@ -15,6 +15,8 @@ pub enum ConditionType {
     CredentialsSynced,
     /// Keycloak keeps all declared attributes.
     AttributesAccepted,
+    /// Present while what is sent to Keycloak is not encrypted.
+    InsecureTransport,
 }
 
 impl ConditionType {
@@ -27,6 +29,7 @@ impl ConditionType {
             Self::Stalled => "Stalled",
             Self::CredentialsSynced => "CredentialsSynced",
             Self::AttributesAccepted => "AttributesAccepted",
+            Self::InsecureTransport => "InsecureTransport",
         }
     }
 }
@@ -60,6 +63,9 @@ reasons! {
     Synced = "Everything is as declared.",
     Suspended = "`spec.suspend` is true: no request is made, deletion included. Set it to false to go on.",
     ConnectionNotFound = "The KeycloakConnection named by `connectionRef` does not exist in the namespace. Create it.",
+    ConnectionNotAllowed = "The ClusterKeycloakConnection named by `connectionRef` does not exist, or does not allow the namespace; the operator does not say which. Ask whoever is in charge of it.",
+    ConnectionNotReady = "The ClusterKeycloakConnection cannot be used; its own status says why. Ask whoever is in charge of it. Retried with backoff.",
+    PlainHttp = "The URL of the connection is `http`: passwords and tokens travel in clear text. Use `https`.",
     ConnectionInvalid = "The connection breaks a rule of its schema. Correct it.",
     ConnectionSecretNotFound = "The Secret that the connection logs in with does not exist. Create it.",
     ConnectionSecretInvalid = "The Secret that the connection logs in with lacks a key, or a value is empty. Add it.",

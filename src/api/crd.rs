@@ -6,12 +6,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use super::{KeycloakConnection, KeycloakUser};
+use super::{ClusterKeycloakConnection, KeycloakConnection, KeycloakUser};
 
 /// Every kind, in the order in which they are installed.
 #[must_use]
 pub fn custom_resource_definitions() -> Vec<CustomResourceDefinition> {
-    [KeycloakConnection::crd(), KeycloakUser::crd()].into_iter().map(with_unseen_status).collect()
+    [ClusterKeycloakConnection::crd(), KeycloakConnection::crd(), KeycloakUser::crd()]
+        .into_iter()
+        .map(with_unseen_status)
+        .collect()
 }
 
 /// One definition as YAML, with a line that says where it comes from.

@@ -72,6 +72,27 @@ pub enum Permission {
     Forbidden,
 }
 
+impl ConnectionGrants {
+    /// These, and what they leave out from others.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            usernames: either(self.usernames, others.usernames),
+            email_domains: either(self.email_domains, others.email_domains),
+            email_verified: self.email_verified.or(others.email_verified),
+            attributes: either(self.attributes, others.attributes),
+            adoption: self.adoption.or(others.adoption),
+            realm_roles: either(self.realm_roles, others.realm_roles),
+            client_roles: either(self.client_roles, others.client_roles),
+            groups: either(self.groups, others.groups),
+        }
+    }
+}
+
+fn either<T>(own: Vec<T>, others: Vec<T>) -> Vec<T> {
+    if own.is_empty() { others } else { own }
+}
+
 impl From<&ConnectionGrants> for Grants {
     fn from(declared: &ConnectionGrants) -> Self {
         Self {

@@ -4,6 +4,7 @@
 
 #![expect(unreachable_pub, reason = "KubeSchema repeats each struct inside a function, where pub reaches nothing")]
 
+mod cluster_connection;
 mod condition;
 mod connection;
 mod crd;
@@ -13,6 +14,9 @@ mod grants;
 mod user;
 mod user_rights;
 
+pub use cluster_connection::{
+    ClusterKeycloakConnection, ClusterKeycloakConnectionSpec, NamespaceGrants, NamespaceSelection,
+};
 pub use condition::{ConditionType, Reason};
 pub use connection::{
     CaReference, ClientCredentials, ConnectionAuth, ConnectionSync, ConnectionTls, KeycloakConnection,

@@ -171,6 +171,8 @@ pub enum ConnectionKind {
     /// A `KeycloakConnection` in the namespace of the user.
     #[default]
     KeycloakConnection,
+    /// A `ClusterKeycloakConnection` that allows the namespace of the user.
+    ClusterKeycloakConnection,
 }
 
 /// A user attribute and its values; their order has no meaning in Keycloak.

@@ -47,6 +47,9 @@ struct RunArgs {
     /// Watch all namespaces. The operator can then read every Secret of the cluster.
     #[arg(long, env = "CLUSTER_WIDE", value_parser = clap::builder::BoolishValueParser::new())]
     cluster_wide: bool,
+    /// Serve ClusterKeycloakConnections, whose Secrets are those of the operator's own namespace.
+    #[arg(long, env = "CLUSTER_CONNECTIONS", value_parser = clap::builder::BoolishValueParser::new())]
+    cluster_connections: bool,
     /// Namespace of the operator itself.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     own_namespace: String,
@@ -170,6 +173,7 @@ fn settings(args: RunArgs, instance: String, fence: Fence) -> Settings {
     Settings {
         scopes,
         own_namespace: args.own_namespace,
+        cluster_connections: args.cluster_connections,
         credential_key_secret: args.credential_key_secret,
         concurrency: args.concurrency,
         instance,

@@ -18,12 +18,13 @@ const ANNOTATIONS: [(&str, &str); 3] = [
     (RELEASE, "`\"true\"`: let a deleted resource go without a request to Keycloak; the account stays"),
 ];
 
-const CONDITIONS: [(ConditionType, &str); 5] = [
+const CONDITIONS: [(ConditionType, &str); 6] = [
     (ConditionType::Ready, "always there: whether everything is as declared"),
     (ConditionType::Reconciling, "there while the operator itself goes on trying"),
     (ConditionType::Stalled, "there while only a change by a person can help"),
     (ConditionType::CredentialsSynced, "on users with credentials: whether the password is that of its Secret"),
     (ConditionType::AttributesAccepted, "on users with attributes: whether Keycloak keeps all of them"),
+    (ConditionType::InsecureTransport, "on connections whose URL is `http`"),
 ];
 
 /// The reference, whole.

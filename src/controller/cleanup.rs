@@ -43,7 +43,7 @@ pub(super) fn is_released(user: &KeycloakUser) -> bool {
 /// An account that is not ours stays, and is no reason to hold the resource back.
 async fn delete(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<Option<Reason>, Error> {
     let (namespace, _) = key_of(user);
-    let connection = dereference::connection(context, &namespace, &user.spec.connection_ref.name).await?;
+    let connection = dereference::connection(context, &namespace, &user.spec.connection_ref).await?;
     let username = desired_user(&user.spec)?.username;
     let client = connection.realm.client();
     let search = Search { context, connection: &connection, user, username: &username };

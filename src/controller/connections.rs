@@ -1,4 +1,4 @@
-//! The second controller: tries each connection, and says on its status whether it works.
+//! The controllers of connections: each is tried, and its status says whether it works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,64 +8,90 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 use tracing::{error, warn};
 
-use super::backoff::jittered;
-use super::context::{Context, key_of};
-use super::dereference;
-use super::error::{Class, Error, ObserveError, within};
+use super::backoff::{Backoff, jittered};
+use super::connection_kind::ConnectionKind;
+use super::context::{Context, Shared, key_of};
+use super::dereference::{self, Declared};
+use super::error::{Class, DereferenceError, Error, ObserveError, within};
 use super::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
-use crate::api::{ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
+use crate::api::{ClusterKeycloakConnection, ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
 
 /// How often a connection that works is tried again.
 const RECHECK: Duration = Duration::from_mins(10);
 
+/// What the passes over shared connections share.
+pub(super) struct ClusterContext {
+    pub(super) shared: Arc<Shared>,
+    pub(super) backoff: Arc<Backoff>,
+}
+
 /// Tries a connection: logs in, and reads the realm's user profile.
 pub(super) async fn reconcile(connection: Arc<KeycloakConnection>, context: Arc<Context>) -> Result<Action, Error> {
-    if connection.metadata.deletion_timestamp.is_some() {
+    let (namespace, _) = key_of(&*connection);
+    let declared = dereference::declared(&context, &connection, &namespace);
+    pass(&context.shared, &context.backoff, &*connection, Ok(declared)).await
+}
+
+/// Tries a shared connection.
+pub(super) async fn reconcile_cluster(
+    connection: Arc<ClusterKeycloakConnection>,
+    context: Arc<ClusterContext>,
+) -> Result<Action, Error> {
+    let Some(cluster) = &context.shared.cluster else {
+        return Ok(Action::await_change());
+    };
+    pass(&context.shared, &context.backoff, &*connection, cluster.declared(&connection)).await
+}
+
+async fn pass<K: ConnectionKind>(
+    shared: &Shared,
+    backoff: &Backoff,
+    connection: &K,
+    declared: Result<Declared<'_>, DereferenceError>,
+) -> Result<Action, Error> {
+    if connection.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let result = within(PASS_LIMIT, attempt(&context, &connection)).await;
-    within(REPORT_LIMIT, report(&context, &connection, &result)).await?;
+    let result = within(PASS_LIMIT, attempt(shared, declared)).await;
+    within(REPORT_LIMIT, report(shared, connection, &result)).await?;
     result?;
-    context.backoff.forget(&connection.uid().unwrap_or_default());
+    backoff.forget(&connection.uid().unwrap_or_default());
     Ok(Action::requeue(jittered(RECHECK)))
 }
 
 /// When to try again after an error; kube calls this.
-pub(super) fn after_error(context: &Context, connection: &KeycloakConnection, error: &Error) -> Action {
+pub(super) fn after_error(backoff: &Backoff, connection: &impl ConnectionKind, error: &Error) -> Action {
     Action::requeue(match error.verdict().1 {
         Class::Transient(Some(wait)) => jittered(wait),
         Class::Transient(None) | Class::Misconfigured | Class::Waiting | Class::Terminal => {
-            context.backoff.failed(&connection.uid().unwrap_or_default())
+            backoff.failed(&connection.uid().unwrap_or_default())
         }
     })
 }
 
-async fn attempt(context: &Context, connection: &KeycloakConnection) -> Result<(), Error> {
-    let (namespace, name) = key_of(connection);
-    let open = dereference::connection(context, &namespace, &name).await?;
+async fn attempt(shared: &Shared, declared: Result<Declared<'_>, DereferenceError>) -> Result<(), Error> {
+    let open = dereference::open(shared, &declared?).await?;
     open.realm.client().user_profile().await.map(drop).map_err(|error| ObserveError::from(error).into())
 }
 
-async fn report(context: &Context, connection: &KeycloakConnection, result: &Result<(), Error>) -> Result<(), Error> {
+async fn report<K: ConnectionKind>(shared: &Shared, connection: &K, result: &Result<(), Error>) -> Result<(), Error> {
     let status = status(connection, result);
-    if connection.status.as_ref() == Some(&status) {
+    if connection.status() == Some(&status) {
         return Ok(());
     }
-    let (namespace, name) = key_of(connection);
-    let api: Api<KeycloakConnection> = Api::namespaced(context.shared.client.clone(), &namespace);
     let metadata = ObjectMeta {
-        name: connection.metadata.name.clone(),
-        namespace: Some(namespace),
+        name: connection.meta().name.clone(),
+        namespace: connection.namespace(),
         uid: connection.uid(),
         resource_version: connection.resource_version(),
         ..ObjectMeta::default()
     };
-    let object = KeycloakConnection { metadata, spec: connection.spec.clone(), status: Some(status) };
+    let (api, object) = (connection.api(shared.client.clone()), connection.reported(metadata, status));
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match context.write(api.replace_status(&name, &params, &object)).await {
+    match shared.write(api.replace_status(&connection.name_any(), &params, &object)).await {
         Err(failure @ Error::Kubernetes(_)) => {
             error!(connection = %key(connection), error = %failure, "the status cannot be written");
             return Err(failure);
@@ -73,25 +99,26 @@ async fn report(context: &Context, connection: &KeycloakConnection, result: &Res
         other => other.map(drop)?,
     }
     if let Err(error) = result {
-        publish(context, connection, error).await;
+        warn!(connection = %key(connection), reason = %error.verdict().0, %error, "the connection does not work");
+        publish(shared, connection, error).await;
     }
     Ok(())
 }
 
-fn status(connection: &KeycloakConnection, result: &Result<(), Error>) -> KeycloakConnectionStatus {
+fn status(connection: &impl ConnectionKind, result: &Result<(), Error>) -> KeycloakConnectionStatus {
     let condition = |type_: ConditionType, status: &str, reason: Reason, message: String| {
-        let before = connection.status.iter().flat_map(|status| &status.conditions);
+        let before = connection.status().into_iter().flat_map(|status| &status.conditions);
         let unchanged = before.into_iter().find(|c| c.type_ == type_.as_str() && c.status == status);
         Condition {
             type_: type_.as_str().to_owned(),
             status: status.to_owned(),
             reason: reason.as_str().to_owned(),
             message,
-            observed_generation: connection.metadata.generation,
+            observed_generation: connection.meta().generation,
             last_transition_time: unchanged.map_or_else(|| Time(Timestamp::now()), |c| c.last_transition_time.clone()),
         }
     };
-    let conditions = match result {
+    let mut conditions = match result {
         Ok(()) => {
             vec![condition(ConditionType::Ready, "True", Reason::Synced, "logged in, and read the user profile".into())]
         }
@@ -107,10 +134,18 @@ fn status(connection: &KeycloakConnection, result: &Result<(), Error>) -> Keyclo
             ]
         }
     };
-    KeycloakConnectionStatus { observed_generation: connection.metadata.generation, conditions }
+    if !connection.spec().url.starts_with("https://") {
+        let message = "url is http: passwords and tokens travel in clear text".to_owned();
+        conditions.push(condition(ConditionType::InsecureTransport, "True", Reason::PlainHttp, message));
+    }
+    KeycloakConnectionStatus { observed_generation: connection.meta().generation, conditions }
 }
 
-async fn publish(context: &Context, connection: &KeycloakConnection, error: &Error) {
+/// An event about what lies in no namespace would lie in `default`, where the operator has no right to any.
+async fn publish(shared: &Shared, connection: &impl ConnectionKind, error: &Error) {
+    if connection.namespace().is_none() {
+        return;
+    }
     let event = Event {
         type_: EventType::Warning,
         reason: error.verdict().0.as_str().to_owned(),
@@ -118,12 +153,12 @@ async fn publish(context: &Context, connection: &KeycloakConnection, error: &Err
         action: "Connect".to_owned(),
         secondary: None,
     };
-    if let Err(failure) = context.publish(&event, &connection.object_ref(&())).await {
+    if let Err(failure) = shared.publish(&event, &connection.object_ref(&())).await {
         warn!(connection = %key(connection), error = %failure, "an event cannot be published");
     }
 }
 
-fn key(connection: &KeycloakConnection) -> String {
+fn key(connection: &impl Resource) -> String {
     let (namespace, name) = key_of(connection);
-    format!("{namespace}/{name}")
+    if namespace.is_empty() { name } else { format!("{namespace}/{name}") }
 }

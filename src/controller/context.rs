@@ -1,9 +1,10 @@
 //! What every pass shares.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -12,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::backoff::Backoff;
 use super::claims::Claims;
+use super::cluster::ClusterConnections;
 use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
@@ -25,7 +27,9 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// What the controllers of all namespaces share.
 pub(super) struct Shared {
     pub(super) client: Client,
-    pub(super) realms: RealmRegistry,
+    pub(super) realms: Arc<RealmRegistry>,
+    /// The connections that namespaces share, where they are served.
+    pub(super) cluster: Option<ClusterConnections>,
     /// Which account belongs to which resource, over all namespaces.
     pub(super) claims: Arc<Claims>,
     /// Under which the status keeps digests of passwords.
@@ -44,26 +48,62 @@ pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) users: Store<KeycloakUser>,
     pub(super) connections: Store<KeycloakConnection>,
-    pub(super) secrets: Store<PartialObjectMeta<Secret>>,
-    pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
+    pub(super) versions: Versions,
+    /// The labels of the scope's namespaces, where shared connections are served.
+    pub(super) namespaces: Option<Store<PartialObjectMeta<Namespace>>>,
     pub(super) backoff: Arc<Backoff>,
 }
 
-impl Context {
+/// Which Secrets and ConfigMaps there are, in which version.
+#[derive(Clone)]
+pub(super) struct Versions {
+    pub(super) secrets: Store<PartialObjectMeta<Secret>>,
+    pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
+}
+
+impl Versions {
+    /// Waits until these caches are filled; false if they never will be.
+    pub(super) async fn listed(&self) -> bool {
+        self.secrets.wait_until_ready().await.is_ok() && self.config_maps.wait_until_ready().await.is_ok()
+    }
+
+    /// UID and resourceVersion of a Secret.
+    pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<(String, String)> {
+        version(&self.secrets.get(&ObjectRef::new(name).within(namespace))?.metadata)
+    }
+
+    /// UID and resourceVersion of a ConfigMap.
+    pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<(String, String)> {
+        version(&self.config_maps.get(&ObjectRef::new(name).within(namespace))?.metadata)
+    }
+}
+
+impl Shared {
     /// Publishes an event. Each is an object of its own: a series would keep the words of its first event.
     pub(super) async fn publish(&self, event: &Event, regarding: &ObjectReference) -> Result<(), Error> {
-        let Shared { client, reporter, .. } = &*self.shared;
-        let recorder = Recorder::new(client.clone(), reporter.clone());
+        let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         self.write(Box::pin(recorder.publish(event, regarding))).await
     }
 
     /// Makes a write to the Kubernetes API, unless another process may lead before it is done.
     pub(super) async fn write<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
-        if !self.shared.fence.allows(WRITE_LIMIT) {
+        if !self.fence.allows(WRITE_LIMIT) {
             return Err(Error::Fenced);
         }
         let request = Box::pin(request);
         within(WRITE_LIMIT, async { Ok(request.await?) }).await
+    }
+}
+
+impl Context {
+    /// As [`Shared::publish`].
+    pub(super) async fn publish(&self, event: &Event, regarding: &ObjectReference) -> Result<(), Error> {
+        self.shared.publish(event, regarding).await
+    }
+
+    /// As [`Shared::write`].
+    pub(super) async fn write<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+        self.shared.write(request).await
     }
 
     /// The API for users of that namespace.
@@ -71,24 +111,36 @@ impl Context {
         Api::namespaced(self.shared.client.clone(), namespace)
     }
 
-    /// Waits until the caches of Secrets and ConfigMaps are filled; false if they never will be.
-    pub(super) async fn objects_listed(&self) -> bool {
-        self.secrets.wait_until_ready().await.is_ok() && self.config_maps.wait_until_ready().await.is_ok()
+    /// Waits until the caches of what users and their connections refer to are filled; false if they never will be.
+    pub(super) async fn referents_listed(&self) -> bool {
+        self.versions.listed().await && self.connections.wait_until_ready().await.is_ok()
     }
 
-    /// Waits until the caches of everything that users refer to are filled; false if they never will be.
-    pub(super) async fn referents_listed(&self) -> bool {
-        self.objects_listed().await && self.connections.wait_until_ready().await.is_ok()
+    /// Waits until the labels of the namespaces are known; false if they never will be.
+    pub(super) async fn namespaces_listed(&self) -> bool {
+        match &self.namespaces {
+            Some(namespaces) => namespaces.wait_until_ready().await.is_ok(),
+            None => true,
+        }
+    }
+
+    /// Waits until the caches that shared connections are judged by are filled, where they are served.
+    pub(super) async fn shared_listed(&self) -> bool {
+        match &self.shared.cluster {
+            Some(cluster) => cluster.listed().await && self.namespaces_listed().await,
+            None => true,
+        }
+    }
+
+    /// The labels of a namespace; `None` if there is no such namespace, or if they are not watched.
+    pub(super) fn namespace_labels(&self, namespace: &str) -> Option<BTreeMap<String, String>> {
+        let found = self.namespaces.as_ref()?.get(&ObjectRef::new(namespace))?;
+        Some(found.metadata.labels.clone().unwrap_or_default())
     }
 
     /// UID and resourceVersion of a Secret, from the cache.
     pub(super) fn secret_version(&self, namespace: &str, name: &str) -> Option<(String, String)> {
-        version(&self.secrets.get(&ObjectRef::new(name).within(namespace))?.metadata)
-    }
-
-    /// UID and resourceVersion of a ConfigMap, from the cache.
-    pub(super) fn config_map_version(&self, namespace: &str, name: &str) -> Option<(String, String)> {
-        version(&self.config_maps.get(&ObjectRef::new(name).within(namespace))?.metadata)
+        self.versions.secret(namespace, name)
     }
 }
 

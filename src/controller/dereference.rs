@@ -10,23 +10,24 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::context::{Context, Shared, key_of};
+use super::cluster;
+use super::context::{Context, Shared, Versions, key_of};
 use super::error::DereferenceError as Error;
 use super::secret_content::{NoText, SecretContent};
 use crate::api::{
-    CaReference, ConnectionAuth, Credential, CredentialSync, KeycloakConnection, KeycloakConnectionSpec, KeycloakUser,
-    ObjectKind, Reenable, SecretKeyReference,
+    CaReference, ConnectionKind, ConnectionReference, Credential, CredentialSync, KeycloakConnection,
+    KeycloakConnectionSpec, KeycloakUser, ObjectKind, Reenable, SecretKeyReference,
 };
 use crate::domain::{Digest, Grants, PasswordRecord, SecretVersion};
 use crate::keycloak::{CertificateAuthorities, Client, Login, Server};
 use crate::realm::{ConnectionName, Realm};
 
 /// How often an account is compared with its resource if the connection does not say.
-pub(super) const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
 /// A connection that can be used, and what it says about its users.
 pub(super) struct Connection {
-    pub(super) name: String,
+    pub(super) name: ConnectionName,
     pub(super) realm: Arc<Realm>,
     pub(super) sweep_interval: Duration,
     pub(super) reenable_always: bool,
@@ -58,19 +59,70 @@ impl PasswordValue {
     }
 }
 
-/// Resolves a connection to its realm, which is opened if it is not, or if anything that it was made of has changed.
-pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -> Result<Connection, Error> {
-    // What is merely not read yet must not be taken for absent.
-    if context.referents_listed().now_or_never() != Some(true) {
-        return Err(Error::NotListed(namespace.to_owned()));
+/// A connection as it is declared, and where its Secrets and certificate authorities are.
+pub(super) struct Declared<'a> {
+    pub(super) name: ConnectionName,
+    pub(super) spec: &'a KeycloakConnectionSpec,
+    /// UID and generation of the connection.
+    pub(super) version: String,
+    /// Namespace of its objects.
+    pub(super) namespace: &'a str,
+    pub(super) versions: &'a Versions,
+}
+
+/// Resolves the connection of a user to its realm.
+pub(super) async fn connection(
+    context: &Context,
+    namespace: &str,
+    reference: &ConnectionReference,
+) -> Result<Connection, Error> {
+    let name = &reference.name;
+    match reference.kind {
+        ConnectionKind::ClusterKeycloakConnection => Box::pin(cluster::connection(context, namespace, name)).await,
+        ConnectionKind::KeycloakConnection => {
+            // What is merely not read yet must not be taken for absent.
+            if context.referents_listed().now_or_never() != Some(true) {
+                return Err(Error::NotListed(namespace.to_owned()));
+            }
+            let found = context.connections.get(&ObjectRef::new(name).within(namespace));
+            let connection = found.ok_or_else(|| Error::ConnectionNotFound(name.to_owned()))?;
+            Box::pin(open(&context.shared, &declared(context, &connection, namespace))).await
+        }
     }
-    let found = context.connections.get(&ObjectRef::new(name).within(namespace));
-    let connection = found.ok_or_else(|| Error::ConnectionNotFound(name.to_owned()))?;
-    let realm = realm(context, namespace, name, &connection).await?;
-    let spec = &connection.spec;
+}
+
+/// A connection that serves its own namespace, where its objects are too.
+pub(super) fn declared<'a>(
+    context: &'a Context,
+    connection: &'a KeycloakConnection,
+    namespace: &'a str,
+) -> Declared<'a> {
+    let name = connection.metadata.name.clone().unwrap_or_default();
+    Declared {
+        name: ConnectionName::Namespaced { namespace: namespace.to_owned(), name },
+        spec: &connection.spec,
+        version: version_of(connection),
+        namespace,
+        versions: &context.versions,
+    }
+}
+
+/// UID and generation.
+pub(super) fn version_of(connection: &impl kube::Resource) -> String {
+    let metadata = connection.meta();
+    format!("{}/{:?}", metadata.uid.as_deref().unwrap_or_default(), metadata.generation)
+}
+
+/// The realm of a connection, which is opened if it is not, or if anything that it was made of has changed.
+pub(super) async fn open(shared: &Shared, declared: &Declared<'_>) -> Result<Connection, Error> {
+    if declared.versions.listed().now_or_never() != Some(true) {
+        return Err(Error::NotListed(declared.namespace.to_owned()));
+    }
+    let realm = declared.realm(shared).await?;
+    let spec = declared.spec;
     let sync = spec.sync.clone().unwrap_or_default();
     Ok(Connection {
-        name: name.to_owned(),
+        name: declared.name.clone(),
         realm,
         sweep_interval: sweep_interval(spec),
         reenable_always: sync.reenable == Some(Reenable::Always),
@@ -78,140 +130,147 @@ pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -
     })
 }
 
+/// The interval of the periodic check of an account; the default while its connection cannot be used.
+pub(super) fn interval(context: &Context, namespace: &str, reference: &ConnectionReference) -> Duration {
+    let name = &reference.name;
+    match reference.kind {
+        ConnectionKind::KeycloakConnection => {
+            let found = context.connections.get(&ObjectRef::new(name).within(namespace));
+            found.map_or(DEFAULT_SWEEP_INTERVAL, |found| sweep_interval(&found.spec))
+        }
+        ConnectionKind::ClusterKeycloakConnection => {
+            let found = cluster::spec_for(context, namespace, name);
+            found.map_or(DEFAULT_SWEEP_INTERVAL, |spec| sweep_interval(&spec))
+        }
+    }
+}
+
 /// The interval of the periodic check; the schema has seen to its form.
-pub(super) fn sweep_interval(spec: &KeycloakConnectionSpec) -> Duration {
+fn sweep_interval(spec: &KeycloakConnectionSpec) -> Duration {
     let declared = spec.sync.as_ref().and_then(|sync| sync.sweep_interval.as_deref());
     let parsed = declared.and_then(|text| text.parse::<kube::core::Duration>().ok());
     parsed.map_or(DEFAULT_SWEEP_INTERVAL, Duration::from)
 }
 
-async fn realm(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-    connection: &KeycloakConnection,
-) -> Result<Arc<Realm>, Error> {
-    let registry = &context.shared.realms;
-    let key = ConnectionName { namespace: namespace.to_owned(), name: name.to_owned() };
-    let fingerprint = fingerprint(context, namespace, name, connection)?;
-    if let Some(realm) = registry.get(&key, &fingerprint) {
-        return Ok(realm);
-    }
-    let server = server(context, namespace, name, &connection.spec).await?;
-    let Shared { keycloak_metrics, fence, .. } = &*context.shared;
-    let client = Client::new(server, keycloak_metrics.clone(), fence.clone())
-        .map_err(|_| invalid(name, tls_problem(&connection.spec)))?;
-    Ok(registry.put(key, fingerprint, Realm::new(client)))
-}
-
-fn tls_problem(spec: &KeycloakConnectionSpec) -> &'static str {
-    match spec.tls {
-        Some(_) => "the certificates of tls.caRef cannot be used; check them",
-        None => "no certificate authority is known to the operator's system; name one in tls.caRef",
-    }
-}
-
-/// Names the versions of everything that a realm is made of.
-fn fingerprint(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-    connection: &KeycloakConnection,
-) -> Result<String, Error> {
-    let secret = secret_of(&connection.spec.auth).ok_or_else(|| invalid(name, "auth names no way to log in"))?;
-    let login = context.secret_version(namespace, secret).ok_or_else(|| secret_not_found(name, secret))?;
-    let authorities = match &connection.spec.tls {
-        Some(tls) => {
-            Some(authorities_version(context, namespace, &tls.ca_ref).ok_or_else(|| ca_not_found(name, &tls.ca_ref))?)
+impl Declared<'_> {
+    async fn realm(&self, shared: &Shared) -> Result<Arc<Realm>, Error> {
+        let fingerprint = self.fingerprint()?;
+        if let Some(realm) = shared.realms.get(&self.name, &fingerprint) {
+            return Ok(realm);
         }
-        None => None,
-    };
-    let uid = connection.metadata.uid.as_deref().unwrap_or_default();
-    Ok(format!("{uid}/{:?}/{login:?}/{authorities:?}", connection.metadata.generation))
-}
-
-fn authorities_version(context: &Context, namespace: &str, reference: &CaReference) -> Option<(String, String)> {
-    match reference.kind {
-        ObjectKind::ConfigMap => context.config_map_version(namespace, &reference.name),
-        ObjectKind::Secret => context.secret_version(namespace, &reference.name),
+        let server = self.server(&shared.client).await?;
+        let client = Client::new(server, shared.keycloak_metrics.clone(), shared.fence.clone())
+            .map_err(|_| self.invalid(self.tls_problem()))?;
+        Ok(shared.realms.put(self.name.clone(), fingerprint, Realm::new(client)))
     }
-}
 
-async fn server(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-    spec: &KeycloakConnectionSpec,
-) -> Result<Server, Error> {
-    let url: reqwest::Url = spec.url.parse().map_err(|_| invalid(name, "url is not a URL; correct it"))?;
-    if url.scheme() != "https" && spec.allow_http != Some(true) {
-        return Err(invalid(name, "url is not https; set allowHttp: true if that is meant"));
+    fn tls_problem(&self) -> &'static str {
+        match self.spec.tls {
+            Some(_) => "the certificates of tls.caRef cannot be used; check them",
+            None => "no certificate authority is known to the operator's system; name one in tls.caRef",
+        }
     }
-    if matches!(spec.realm.as_str(), "." | "..") {
-        return Err(invalid(name, "realm is not the name of a realm; correct it"));
-    }
-    let certificate_authorities = match &spec.tls {
-        Some(tls) => Some(authorities(context, namespace, name, &tls.ca_ref).await?),
-        None => None,
-    };
-    Ok(Server {
-        url,
-        realm: spec.realm.clone(),
-        login: login(context, namespace, name, &spec.auth).await?,
-        certificate_authorities,
-    })
-}
 
-async fn login(context: &Context, namespace: &str, name: &str, auth: &ConnectionAuth) -> Result<Login, Error> {
-    let secret_name = secret_of(auth).ok_or_else(|| invalid(name, "auth names no way to log in"))?;
-    let secret =
-        read_secret(context, namespace, secret_name).await?.ok_or_else(|| secret_not_found(name, secret_name))?;
-    let value = |key: &'static str| {
-        secret.text(key).map_err(|_| Error::ConnectionSecretInvalid {
-            connection: name.to_owned(),
-            secret: secret_name.to_owned(),
-            key,
+    /// Names the versions of everything that a realm is made of.
+    fn fingerprint(&self) -> Result<String, Error> {
+        let secret = self.login_secret()?;
+        let login = self.versions.secret(self.namespace, secret).ok_or_else(|| self.secret_not_found(secret))?;
+        let authorities = match &self.spec.tls {
+            Some(tls) => {
+                Some(self.authorities_version(&tls.ca_ref).ok_or_else(|| self.authorities_not_found(&tls.ca_ref))?)
+            }
+            None => None,
+        };
+        Ok(format!("{}/{login:?}/{authorities:?}", self.version))
+    }
+
+    fn authorities_version(&self, reference: &CaReference) -> Option<(String, String)> {
+        match reference.kind {
+            ObjectKind::ConfigMap => self.versions.config_map(self.namespace, &reference.name),
+            ObjectKind::Secret => self.versions.secret(self.namespace, &reference.name),
+        }
+    }
+
+    async fn server(&self, client: &kube::Client) -> Result<Server, Error> {
+        let url: reqwest::Url = self.spec.url.parse().map_err(|_| self.invalid("url is not a URL; correct it"))?;
+        if url.scheme() != "https" && self.spec.allow_http != Some(true) {
+            return Err(self.invalid("url is not https; set allowHttp: true if that is meant"));
+        }
+        if matches!(self.spec.realm.as_str(), "." | "..") {
+            return Err(self.invalid("realm is not the name of a realm; correct it"));
+        }
+        let certificate_authorities = match &self.spec.tls {
+            Some(tls) => Some(self.authorities(client, &tls.ca_ref).await?),
+            None => None,
+        };
+        let login = self.login(client).await?;
+        Ok(Server { url, realm: self.spec.realm.clone(), login, certificate_authorities })
+    }
+
+    async fn login(&self, client: &kube::Client) -> Result<Login, Error> {
+        let name = self.login_secret()?;
+        let secret = read_secret(client, self.namespace, name).await?.ok_or_else(|| self.secret_not_found(name))?;
+        let value = |key: &'static str| {
+            secret.text(key).map_err(|_| Error::ConnectionSecretInvalid {
+                connection: self.name.clone(),
+                secret: name.to_owned(),
+                key,
+            })
+        };
+        match &self.spec.auth.password {
+            Some(password) => Ok(Login::Password {
+                realm: password.realm.clone(),
+                username: value("username")?.expose_secret().to_owned(),
+                password: value("password")?,
+            }),
+            None => Ok(Login::ClientCredentials {
+                id: value("client-id")?.expose_secret().to_owned(),
+                secret: value("client-secret")?,
+            }),
+        }
+    }
+
+    fn login_secret(&self) -> Result<&str, Error> {
+        let auth = &self.spec.auth;
+        let client = auth.client_credentials.as_ref().map(|login| &login.secret_ref);
+        let reference = client.or_else(|| auth.password.as_ref().map(|login| &login.secret_ref));
+        reference.map(|reference| reference.name.as_str()).ok_or_else(|| self.invalid("auth names no way to log in"))
+    }
+
+    async fn authorities(
+        &self,
+        client: &kube::Client,
+        reference: &CaReference,
+    ) -> Result<CertificateAuthorities, Error> {
+        let pem = match reference.kind {
+            ObjectKind::ConfigMap => {
+                let api: Api<ConfigMap> = Api::namespaced(client.clone(), self.namespace);
+                let found = api.get_opt(&reference.name).await.map_err(kubernetes)?;
+                found.and_then(|map| map.data?.remove(&reference.key)).map(String::into_bytes)
+            }
+            ObjectKind::Secret => {
+                let found = read_secret(client, self.namespace, &reference.name).await?;
+                found.and_then(|secret| secret.bytes(&reference.key).map(<[u8]>::to_vec))
+            }
+        };
+        let pem = pem.ok_or_else(|| self.authorities_not_found(reference))?;
+        CertificateAuthorities::from_pem(&pem).map_err(|_| Error::CertificateAuthorityInvalid {
+            connection: self.name.clone(),
+            object: described(reference),
         })
-    };
-    match &auth.password {
-        Some(password) => Ok(Login::Password {
-            realm: password.realm.clone(),
-            username: value("username")?.expose_secret().to_owned(),
-            password: value("password")?,
-        }),
-        None => Ok(Login::ClientCredentials {
-            id: value("client-id")?.expose_secret().to_owned(),
-            secret: value("client-secret")?,
-        }),
     }
-}
 
-fn secret_of(auth: &ConnectionAuth) -> Option<&str> {
-    let client = auth.client_credentials.as_ref().map(|login| &login.secret_ref);
-    let reference = client.or_else(|| auth.password.as_ref().map(|login| &login.secret_ref));
-    reference.map(|reference| reference.name.as_str())
-}
+    fn invalid(&self, problem: &str) -> Error {
+        Error::ConnectionInvalid { connection: self.name.clone(), problem: problem.to_owned() }
+    }
 
-async fn authorities(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-    reference: &CaReference,
-) -> Result<CertificateAuthorities, Error> {
-    let pem = match reference.kind {
-        ObjectKind::ConfigMap => {
-            let api: Api<ConfigMap> = Api::namespaced(context.shared.client.clone(), namespace);
-            let found = api.get_opt(&reference.name).await.map_err(kubernetes)?;
-            found.and_then(|map| map.data?.remove(&reference.key)).map(String::into_bytes)
-        }
-        ObjectKind::Secret => {
-            let found = read_secret(context, namespace, &reference.name).await?;
-            found.and_then(|secret| secret.bytes(&reference.key).map(<[u8]>::to_vec))
-        }
-    };
-    let pem = pem.ok_or_else(|| ca_not_found(name, reference))?;
-    CertificateAuthorities::from_pem(&pem)
-        .map_err(|_| Error::CertificateAuthorityInvalid { connection: name.to_owned(), object: described(reference) })
+    fn secret_not_found(&self, secret: &str) -> Error {
+        Error::ConnectionSecretNotFound { connection: self.name.clone(), secret: secret.to_owned() }
+    }
+
+    fn authorities_not_found(&self, reference: &CaReference) -> Error {
+        Error::CertificateAuthorityNotFound { connection: self.name.clone(), object: described(reference) }
+    }
 }
 
 /// The password of an account; the Secret is read only if the record does not settle the matter.
@@ -247,7 +306,7 @@ pub(super) async fn password_value(
 ) -> Result<PasswordValue, Error> {
     let SecretKeyReference { name, key } = &credential.value_from.secret_key_ref;
     let version = secret_version(context, user, credential)?;
-    let found = read_secret(context, &key_of(user).0, name).await?;
+    let found = read_secret(&context.shared.client, &key_of(user).0, name).await?;
     let secret = found.ok_or_else(|| Error::SecretNotFound(name.clone()))?;
     let (name, key) = (name.clone(), key.clone());
     let value = match secret.text(&key) {
@@ -268,25 +327,13 @@ fn secret_version(context: &Context, user: &KeycloakUser, credential: &Credentia
     Ok(SecretVersion { uid, key: key.clone(), resource_version })
 }
 
-async fn read_secret(context: &Context, namespace: &str, name: &str) -> Result<Option<SecretContent>, Error> {
-    let api: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
+async fn read_secret(client: &kube::Client, namespace: &str, name: &str) -> Result<Option<SecretContent>, Error> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     Ok(api.get_opt(name).await.map_err(kubernetes)?.map(SecretContent::from))
 }
 
 fn described(reference: &CaReference) -> String {
     format!("{:?} {} (key {})", reference.kind, reference.name, reference.key)
-}
-
-fn invalid(connection: &str, problem: &str) -> Error {
-    Error::ConnectionInvalid { connection: connection.to_owned(), problem: problem.to_owned() }
-}
-
-fn secret_not_found(connection: &str, secret: &str) -> Error {
-    Error::ConnectionSecretNotFound { connection: connection.to_owned(), secret: secret.to_owned() }
-}
-
-fn ca_not_found(connection: &str, reference: &CaReference) -> Error {
-    Error::CertificateAuthorityNotFound { connection: connection.to_owned(), object: described(reference) }
 }
 
 fn kubernetes(error: kube::Error) -> Error {

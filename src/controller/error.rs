@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::api::{Reason, Violation};
 use crate::domain::{NotGranted, ObservedUser, Refusal};
 use crate::keycloak::{ErrorKind, KeycloakError};
+use crate::realm::ConnectionName;
 
 /// A pass that did not reach its end, by the phase that failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,47 +47,58 @@ pub enum DereferenceError {
     /// The connection does not exist.
     #[error("KeycloakConnection {0} does not exist in this namespace; create it, or name another in connectionRef")]
     ConnectionNotFound(String),
+    /// The shared connection does not exist or does not allow the namespace. Which of the two is not told.
+    #[error(
+        "ClusterKeycloakConnection {0} does not exist or does not allow this namespace; ask whoever is in charge of it, or name another connection in connectionRef"
+    )]
+    ConnectionNotAllowed(String),
+    /// Shared connections are not served.
+    #[error(
+        "ClusterKeycloakConnection {0} cannot be used: this operator does not serve connections of that kind (clusterConnections of its chart)"
+    )]
+    ClusterConnectionsOff(String),
+    /// The shared connection cannot be used. Why is for the eyes of those who may read it.
+    #[error("ClusterKeycloakConnection {0} cannot be used; its own status says why. Ask whoever is in charge of it")]
+    ConnectionNotReady(String),
     /// The connection breaks a rule.
-    #[error("KeycloakConnection {connection}: {problem}")]
+    #[error("{connection}: {problem}")]
     ConnectionInvalid {
-        /// Name of the connection.
-        connection: String,
+        /// The connection.
+        connection: ConnectionName,
         /// What is wrong with it.
         problem: String,
     },
     /// The connection's Secret does not exist.
-    #[error("Secret {secret} of KeycloakConnection {connection} does not exist; create it")]
+    #[error("Secret {secret} of {connection} does not exist; create it")]
     ConnectionSecretNotFound {
-        /// Name of the connection.
-        connection: String,
+        /// The connection.
+        connection: ConnectionName,
         /// Name of the Secret.
         secret: String,
     },
     /// The connection's Secret lacks a key.
-    #[error("Secret {secret} of KeycloakConnection {connection} has no text under the key {key}; add it")]
+    #[error("Secret {secret} of {connection} has no text under the key {key}; add it")]
     ConnectionSecretInvalid {
-        /// Name of the connection.
-        connection: String,
+        /// The connection.
+        connection: ConnectionName,
         /// Name of the Secret.
         secret: String,
         /// The key.
         key: &'static str,
     },
     /// The object with the certificate authorities does not exist.
-    #[error(
-        "{object} with the certificate authorities of KeycloakConnection {connection} does not exist or lacks its key"
-    )]
+    #[error("{object} with the certificate authorities of {connection} does not exist or lacks its key")]
     CertificateAuthorityNotFound {
-        /// Name of the connection.
-        connection: String,
+        /// The connection.
+        connection: ConnectionName,
         /// Kind, name and key.
         object: String,
     },
     /// The certificate authorities cannot be read.
-    #[error("{object} of KeycloakConnection {connection} does not hold PEM certificates")]
+    #[error("{object} of {connection} does not hold PEM certificates")]
     CertificateAuthorityInvalid {
-        /// Name of the connection.
-        connection: String,
+        /// The connection.
+        connection: ConnectionName,
         /// Kind, name and key.
         object: String,
     },
@@ -152,10 +164,10 @@ pub enum ObserveError {
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
     /// The connection does not grant a value.
-    #[error("KeycloakConnection {connection}: {refusal}; choose another value, or have the grants extended")]
+    #[error("{connection}: {refusal}; choose another value, or have the grants extended")]
     NotGranted {
-        /// Name of the connection.
-        connection: String,
+        /// The connection.
+        connection: ConnectionName,
         /// The value and the rule.
         refusal: NotGranted,
     },
@@ -259,6 +271,10 @@ impl DereferenceError {
     pub(super) fn verdict(&self) -> (Reason, Class) {
         match self {
             Self::ConnectionNotFound(_) => (Reason::ConnectionNotFound, Class::Waiting),
+            Self::ConnectionNotAllowed(_) | Self::ClusterConnectionsOff(_) => {
+                (Reason::ConnectionNotAllowed, Class::Waiting)
+            }
+            Self::ConnectionNotReady(_) => (Reason::ConnectionNotReady, Class::Transient(None)),
             Self::ConnectionInvalid { .. } => (Reason::ConnectionInvalid, Class::Misconfigured),
             Self::ConnectionSecretNotFound { .. } => (Reason::ConnectionSecretNotFound, Class::Waiting),
             Self::ConnectionSecretInvalid { .. } => (Reason::ConnectionSecretInvalid, Class::Waiting),

@@ -8,6 +8,8 @@ mod backoff;
 mod changes;
 mod claims;
 mod cleanup;
+mod cluster;
+mod connection_kind;
 mod connections;
 mod context;
 mod credential_key;
@@ -24,22 +26,25 @@ mod references;
 mod report;
 mod rights;
 mod secret_content;
+mod selection;
 mod status;
 mod takeover;
+mod wake;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc::unbounded;
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::future::join3;
 use futures::{Stream, StreamExt};
-use kube::Client;
 use kube::runtime::controller::{Config, Controller, Error as QueueError};
 use kube::runtime::events::Reporter;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
+use kube::{Client, Resource};
 use prometheus_client::registry::Registry;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -52,14 +57,15 @@ pub use watch::Scope;
 
 use backoff::Backoff;
 use claims::Claims;
-use context::{Context, Shared};
+use connection_kind::ConnectionKind;
+use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
 use references::References;
-use watch::Wake;
+use wake::{WakeConnections, WakeUsers};
 
-use crate::api::{KeycloakConnection, KeycloakUser};
+use crate::api::KeycloakUser;
 use crate::keycloak::{Fence, KeycloakMetrics};
-use crate::realm::RealmRegistry;
+use crate::realm::{ConnectionName, RealmRegistry};
 
 /// Names us to the API server, as field manager and as reporter of events.
 const FIELD_MANAGER: &str = "keycloak-user-operator";
@@ -79,6 +85,8 @@ pub struct Settings {
     pub scopes: Vec<Scope>,
     /// Namespace of the operator itself.
     pub own_namespace: String,
+    /// Whether connections that namespaces share are served.
+    pub cluster_connections: bool,
     /// Name of the Secret with the operator's key for digests of passwords, in the operator's namespace.
     pub credential_key_secret: String,
     /// Most passes at one time.
@@ -140,10 +148,18 @@ pub async fn run(
         () = shutdown.cancelled() => return Ok(Ended::Finished),
     };
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(settings.instance.clone()) };
+    let realms = Arc::new(RealmRegistry::default());
+    let wakes: Vec<_> = settings.scopes.iter().map(|_| wake_users()).collect();
+    let users: Vec<_> = wakes.iter().map(|(users, _)| Arc::clone(users)).collect();
+    let cluster = settings
+        .cluster_connections
+        .then(|| cluster::watch(&client, settings.own_namespace.clone(), users, &realms, &metrics.controller));
+    let (cluster, cluster_watch) = cluster.unzip();
     let shared = Arc::new(Shared {
         reporter,
         client,
-        realms: RealmRegistry::default(),
+        realms,
+        cluster,
         claims: Arc::new(Claims::of_lists(settings.scopes.len())),
         credential_key,
         metrics: metrics.controller,
@@ -153,10 +169,12 @@ pub async fn run(
     });
     let waiting = Arc::new(ReadyCount { scopes: settings.scopes.len(), filled: 0.into(), ready: Box::new(ready) });
     let mut tasks = JoinSet::new();
-    for scope in settings.scopes {
-        let scope =
-            watch_scope(scope, Arc::clone(&shared), settings.concurrency, Arc::clone(&waiting), shutdown.clone());
-        tasks.spawn(scope);
+    if let Some(watch) = cluster_watch {
+        tasks.spawn(watch.run(Arc::clone(&shared), settings.concurrency, shutdown.clone()));
+    }
+    for (scope, wake) in settings.scopes.into_iter().zip(wakes) {
+        let (shared, waiting) = (Arc::clone(&shared), Arc::clone(&waiting));
+        tasks.spawn(watch_scope(scope, wake, shared, settings.concurrency, waiting, shutdown.clone()));
     }
     let mut outcome = Ended::Finished;
     while let Some(ended) = tasks.join_next().await {
@@ -183,32 +201,55 @@ impl ReadyCount {
     }
 }
 
+type WokenUsers = (Arc<WakeUsers>, UnboundedReceiver<ObjectRef<KeycloakUser>>);
+
+/// Both ends of what wakes the users of a scope.
+fn wake_users() -> WokenUsers {
+    let (sender, woken) = unbounded();
+    (Arc::new(WakeUsers { sender, references: References::default() }), woken)
+}
+
+/// Both ends of what wakes connections, and through them their users.
+fn wake_connections<K: ConnectionKind>(
+    users: Vec<Arc<WakeUsers>>,
+) -> (Arc<WakeConnections<K>>, UnboundedReceiver<ObjectRef<K>>) {
+    let (sender, woken) = unbounded();
+    (Arc::new(WakeConnections { sender, references: References::default(), users }), woken)
+}
+
+/// What is forgotten with a connection.
+fn connection_gone(realms: &Arc<RealmRegistry>, backoff: &Arc<Backoff>) -> impl Fn(&ConnectionName, &str) + use<> {
+    let (realms, backoff) = (Arc::clone(realms), Arc::clone(backoff));
+    move |name, uid| {
+        realms.forget(name);
+        backoff.forget(uid);
+    }
+}
+
 /// The controllers of one scope, until `shutdown`.
 async fn watch_scope(
     scope: Scope,
+    (wake, woken_users): WokenUsers,
     shared: Arc<Shared>,
     concurrency: u16,
     waiting: Arc<ReadyCount>,
     shutdown: CancellationToken,
 ) -> Ended {
-    let (wake_users, woken_users) = unbounded();
-    let (wake_connections, woken_connections) = unbounded();
-    let wake = Arc::new(Wake {
-        users: wake_users,
-        connections: wake_connections,
-        user_references: References::default(),
-        connection_references: References::default(),
-    });
+    let (wake_connections, woken_connections) = wake_connections(vec![Arc::clone(&wake)]);
     let mut caches = JoinSet::new();
-    let (secrets, config_maps) = watch::spawn_versions(&scope, &shared.client, &wake, &mut caches);
-    let backoff = Arc::new(Backoff::default());
-    let connection_gone = {
-        let (shared, backoff) = (Arc::clone(&shared), Arc::clone(&backoff));
-        move |name: &_, uid: &str| {
-            shared.realms.forget(name);
-            backoff.forget(uid);
+    let changed = {
+        let (users, connections) = (Arc::clone(&wake), Arc::clone(&wake_connections));
+        move |referent: &_| {
+            connections.changed(referent);
+            users.changed(referent);
         }
     };
+    let versions = watch::spawn_versions(&scope, &shared.client, changed, &mut caches);
+    let namespaces = shared.cluster.is_some().then(|| {
+        let users = Arc::clone(&wake);
+        watch::spawn_namespaces(&scope, &shared.client, move |referent| users.changed(referent), &mut caches)
+    });
+    let backoff = Arc::new(Backoff::default());
     let user_gone = {
         let (metrics, backoff) = (shared.metrics.clone(), Arc::clone(&backoff));
         move |uid: &str| {
@@ -216,13 +257,27 @@ async fn watch_scope(
             backoff.forget(uid);
         }
     };
+    let gone = connection_gone(&shared.realms, &backoff);
     let (connections, changed_connections) =
-        watch::connections(scope.api(&shared.client), Arc::clone(&wake), connection_gone, &shared.metrics);
+        watch::connections(scope.api(&shared.client), wake_connections, |c| key_of(c).0, gone, &shared.metrics);
     let (users, changed_users) =
         watch::users(scope.api(&shared.client), wake, Arc::clone(&shared.claims), user_gone, &shared.metrics);
-    let context = Arc::new(Context { shared, users, connections, secrets, config_maps, backoff });
-    let connections = control_connections(changed_connections, woken_connections, &context, concurrency, &shutdown);
-    let users = control_users(changed_users, woken_users, &context, concurrency, &shutdown);
+    let context = Arc::new(Context { shared, users, connections, versions, namespaces, backoff });
+    let cache = context.connections.clone();
+    let connections = controller_of(changed_connections, cache, woken_connections, concurrency, &shutdown)
+        .run(
+            connections::reconcile,
+            |object, error, context| connections::after_error(&context.backoff, &*object, error),
+            Arc::clone(&context),
+        )
+        .for_each(drain);
+    let users = controller_of(changed_users, context.users.clone(), woken_users, concurrency, &shutdown)
+        .run(
+            reconcile::reconcile,
+            |object, error, context| report::after_error(&context, &object, error),
+            Arc::clone(&context),
+        )
+        .for_each(drain);
     tokio::select! {
         () = in_order(&scope, &context, &waiting, connections, users) => Ended::Finished,
         Some(_) = caches.join_next() => Ended::CutOff,
@@ -230,42 +285,21 @@ async fn watch_scope(
     }
 }
 
-fn control_connections(
-    changed: impl Stream<Item = Result<KeycloakConnection, watcher::Error>> + Send + 'static,
-    woken: impl Stream<Item = ObjectRef<KeycloakConnection>> + Send + 'static,
-    context: &Arc<Context>,
+/// A controller of one kind of object, to be run with what reconciles it.
+fn controller_of<K>(
+    changed: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    cache: Store<K>,
+    woken: impl Stream<Item = ObjectRef<K>> + Send + 'static,
     concurrency: u16,
     shutdown: &CancellationToken,
-) -> impl Future<Output = ()> {
-    Controller::for_stream(changed, context.connections.clone())
+) -> Controller<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    Controller::for_stream(changed, cache)
         .reconcile_on(woken)
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(
-            connections::reconcile,
-            |object, error, context| connections::after_error(&context, &object, error),
-            Arc::clone(context),
-        )
-        .for_each(drain)
-}
-
-fn control_users(
-    changed: impl Stream<Item = Result<KeycloakUser, watcher::Error>> + Send + 'static,
-    woken: impl Stream<Item = ObjectRef<KeycloakUser>> + Send + 'static,
-    context: &Arc<Context>,
-    concurrency: u16,
-    shutdown: &CancellationToken,
-) -> impl Future<Output = ()> {
-    Controller::for_stream(changed, context.users.clone())
-        .reconcile_on(woken)
-        .with_config(Config::default().concurrency(concurrency))
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(
-            reconcile::reconcile,
-            |object, error, context| report::after_error(&context, &object, error),
-            Arc::clone(context),
-        )
-        .for_each(drain)
 }
 
 /// Starts each controller when the caches that its passes look into are filled, or after a while all the same: where
@@ -278,15 +312,19 @@ async fn in_order(
     users: impl Future<Output = ()>,
 ) {
     let connections = async {
-        let _ = tokio::time::timeout(LISTING_LIMIT, context.objects_listed()).await;
+        let _ = tokio::time::timeout(LISTING_LIMIT, context.versions.listed()).await;
         connections.await;
     };
     let users = async {
-        let _ = tokio::time::timeout(LISTING_LIMIT, context.referents_listed()).await;
+        let listed = async { context.referents_listed().await && context.shared_listed().await };
+        let _ = tokio::time::timeout(LISTING_LIMIT, listed).await;
         users.await;
     };
     let listed = async {
-        if context.referents_listed().await && context.users.wait_until_ready().await.is_ok() {
+        if context.referents_listed().await
+            && context.shared_listed().await
+            && context.users.wait_until_ready().await.is_ok()
+        {
             info!(?scope, "the caches are filled");
             waiting.one_more();
         }

@@ -30,7 +30,7 @@ const SHOWN_NAMES: usize = 10;
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
     let _permit = context.shared.passes.acquire().await;
     let mut draft = Draft::of(&user);
-    let result = within(PASS_LIMIT, script(&context, &user, &mut draft)).await;
+    let result = within(PASS_LIMIT, Box::pin(script(&context, &user, &mut draft))).await;
     within(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await
 }
 
@@ -51,7 +51,7 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     // Writes the resource once in its life.
     let fresh = finalizer::ensure(context, user, draft).await?;
     // Reads the connection and Secrets whose version has changed.
-    let connection = dereference::connection(context, &namespace, &spec.connection_ref.name).await?;
+    let connection = dereference::connection(context, &namespace, &spec.connection_ref).await?;
     let asked = draft.set_credentials.is_asked();
     let password = dereference::password(context, user, draft.password.as_ref(), asked).await;
     let desired = desired_user(spec)?;

@@ -18,6 +18,8 @@ pub(super) enum ReferentKind {
     Secret,
     ConfigMap,
     Connection,
+    ClusterConnection,
+    Namespace,
 }
 
 /// Namespace and name of an object that refers to others.

@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 
 use super::backoff::jittered;
 use super::context::{Context, key_of};
-use super::dereference::{DEFAULT_SWEEP_INTERVAL, sweep_interval};
+use super::dereference;
 use super::error::{Class, Error};
 use super::outcome::Outcome;
 use super::status::{Draft, Verdict};
@@ -64,8 +64,7 @@ pub(super) fn after_error(context: &Context, user: &KeycloakUser, error: &Error)
 
 fn interval(context: &Context, user: &KeycloakUser) -> Duration {
     let (namespace, _) = key_of(user);
-    let reference = kube::runtime::reflector::ObjectRef::new(&user.spec.connection_ref.name).within(&namespace);
-    context.connections.get(&reference).map_or(DEFAULT_SWEEP_INTERVAL, |found| sweep_interval(&found.spec))
+    dereference::interval(context, &namespace, &user.spec.connection_ref)
 }
 
 fn next(outcome: &Outcome) -> Action {

@@ -2,17 +2,15 @@
 //!
 //! The only place that builds on kube's unstable stream control, which is what lets the caches be stripped.
 
-use std::collections::HashSet;
 use std::future::ready;
 use std::sync::Arc;
 
-use futures::channel::mpsc::UnboundedSender;
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::reflector::{ObjectRef, Store, store};
+use kube::runtime::reflector::{Store, store};
 use kube::runtime::watcher::{Config, Error, Event};
-use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, reflector::Lookup, watcher};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
@@ -20,10 +18,12 @@ use tracing::{error, warn};
 
 use super::changes::{Change, Changes};
 use super::claims::Claims;
-use super::context::key_of;
+use super::connection_kind::ConnectionKind;
+use super::context::{Versions, key_of};
 use super::metrics::ControllerMetrics;
-use super::references::{References, Referent, ReferentKind};
-use crate::api::{ConnectionAuth, KeycloakConnection, KeycloakUser, ObjectKind};
+use super::references::{Referent, ReferentKind};
+use super::wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
+use crate::api::KeycloakUser;
 use crate::realm::ConnectionName;
 
 /// Below the idle limit (240 s) at which some load balancers drop a connection without a word.
@@ -52,37 +52,11 @@ impl Scope {
     }
 }
 
-/// Objects that are woken when what they refer to changes.
-pub(super) struct Wake {
-    pub(super) users: UnboundedSender<ObjectRef<KeycloakUser>>,
-    pub(super) connections: UnboundedSender<ObjectRef<KeycloakConnection>>,
-    pub(super) user_references: References,
-    pub(super) connection_references: References,
-}
-
-impl Wake {
-    /// Wakes all whom a change of that object concerns, directly or through their connection.
-    fn changed(&self, referent: &Referent) {
-        for (namespace, name) in self.connection_references.referrers(referent) {
-            send(&self.connections, &namespace, &name);
-            self.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
-        }
-        for (namespace, name) in self.user_references.referrers(referent) {
-            send(&self.users, &namespace, &name);
-        }
-    }
-}
-
-/// A receiver that is gone belongs to a controller that has stopped.
-fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, namespace: &str, name: &str) {
-    let _ = to.unbounded_send(ObjectRef::new(name).within(namespace));
-}
-
 /// Users to look at: new ones, and those whose spec, finalizers or annotations changed. `gone` is told the UID of each
 /// that is no more.
 pub(super) fn users(
     api: Api<DeserializeGuard<KeycloakUser>>,
-    wake: Arc<Wake>,
+    wake: Arc<WakeUsers>,
     claims: impl AsRef<Claims> + Send + 'static,
     gone: impl Fn(&str) + Send + 'static,
     metrics: &ControllerMetrics,
@@ -92,12 +66,12 @@ pub(super) fn users(
     let remember = move |event: &Event<KeycloakUser>| {
         if let Event::Apply(user) | Event::InitApply(user) = event {
             counted.appeared(user.metadata.uid.as_deref().unwrap_or_default());
-            wake.user_references.set(&key_of(user), user_referents(user));
+            wake.references.set(&key_of(user), user_referents(user));
             claims.as_ref().set(user);
         }
         for change in changes.of(event, version) {
             if let Change::Gone { key, .. } = &change {
-                wake.user_references.remove(key);
+                wake.references.remove(key);
             }
             if let Some(uid) = change.gone() {
                 claims.as_ref().remove(uid);
@@ -119,32 +93,34 @@ pub(super) fn users(
 
 /// Connections to look at; each change of their spec also wakes the users of the connection. `gone` is told of each
 /// that is no more.
-pub(super) fn connections(
-    api: Api<DeserializeGuard<KeycloakConnection>>,
-    wake: Arc<Wake>,
+pub(super) fn connections<K: ConnectionKind>(
+    api: Api<DeserializeGuard<K>>,
+    wake: Arc<WakeConnections<K>>,
+    objects_in: impl Fn(&K) -> String + Send + 'static,
     gone: impl Fn(&ConnectionName, &str) + Send + 'static,
     metrics: &ControllerMetrics,
-) -> (Store<KeycloakConnection>, impl Stream<Item = Result<KeycloakConnection, Error>> + Send + 'static) {
+) -> (Store<K>, impl Stream<Item = Result<K, Error>> + Send + 'static) {
     let (reader, writer) = store();
     let mut changes = Changes::default();
     let remember = {
         let wake = Arc::clone(&wake);
-        move |event: &Event<KeycloakConnection>| {
+        move |event: &Event<K>| {
             if let Event::Apply(connection) | Event::InitApply(connection) = event {
-                wake.connection_references.set(&key_of(connection), connection_referents(connection));
+                let referents = connection_referents(connection.spec(), &objects_in(connection));
+                wake.references.set(&key_of(connection), referents);
             }
         }
     };
-    let tell = move |event: &Event<KeycloakConnection>| {
+    let tell = move |event: &Event<K>| {
         for change in changes.of(event, spec_version) {
             let (namespace, name) = change.key().clone();
             if let Change::Gone { key, .. } = &change {
-                wake.connection_references.remove(key);
+                wake.references.remove(key);
             }
             if let Some(uid) = change.gone() {
-                gone(&ConnectionName { namespace: namespace.clone(), name: name.clone() }, uid);
+                gone(&K::name_of(namespace.clone(), name.clone()), uid);
             }
-            wake.changed(&Referent { kind: ReferentKind::Connection, namespace, name });
+            wake.users_of(namespace, name);
         }
     };
     let stream = decoded(api, metrics)
@@ -170,27 +146,27 @@ fn version<K: Resource>(object: &K) -> String {
 }
 
 /// Leaves out our own writes to the status.
-fn spec_version(connection: &KeycloakConnection) -> String {
-    connection.metadata.generation.unwrap_or_default().to_string()
+fn spec_version(connection: &impl Resource) -> String {
+    connection.meta().generation.unwrap_or_default().to_string()
 }
 
-/// Caches which Secrets and ConfigMaps there are, in which version, and wakes those who refer to one that changed.
-/// Their contents are not asked for.
+/// Caches which Secrets and ConfigMaps there are, in which version, and tells of each that has changed. Their contents
+/// are not asked for.
 pub(super) fn spawn_versions(
     scope: &Scope,
     client: &Client,
-    wake: &Arc<Wake>,
+    tell: impl Fn(&Referent) + Clone + Send + 'static,
     tasks: &mut JoinSet<()>,
-) -> (Store<PartialObjectMeta<Secret>>, Store<PartialObjectMeta<ConfigMap>>) {
-    let secrets = spawn_metadata(scope.api(client), ReferentKind::Secret, wake, tasks);
-    let config_maps = spawn_metadata(scope.api(client), ReferentKind::ConfigMap, wake, tasks);
-    (secrets, config_maps)
+) -> Versions {
+    let secrets = spawn_metadata(scope.api(client), ReferentKind::Secret, tell.clone(), tasks);
+    let config_maps = spawn_metadata(scope.api(client), ReferentKind::ConfigMap, tell, tasks);
+    Versions { secrets, config_maps }
 }
 
 fn spawn_metadata<K>(
     api: Api<PartialObjectMeta<K>>,
     kind: ReferentKind,
-    wake: &Arc<Wake>,
+    tell: impl Fn(&Referent) + Send + 'static,
     tasks: &mut JoinSet<()>,
 ) -> Store<PartialObjectMeta<K>>
 where
@@ -198,7 +174,7 @@ where
     PartialObjectMeta<K>: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync,
 {
     let (reader, writer) = store();
-    let (wake, mut changes) = (Arc::clone(wake), Changes::default());
+    let mut changes = Changes::default();
     let stream = watcher(api, config())
         .default_backoff()
         .modify(|object: &mut PartialObjectMeta<K>| {
@@ -211,12 +187,50 @@ where
             log_failure::<PartialObjectMeta<K>>(&event, &format!("{kind:?}"));
             for change in event.iter().flat_map(|event| changes.of(event, version)) {
                 let (namespace, name) = change.key().clone();
-                wake.changed(&Referent { kind, namespace, name });
+                tell(&Referent { kind, namespace, name });
             }
             ready(())
         });
     tasks.spawn(stream);
     reader
+}
+
+/// Caches the labels of the scope's namespaces, and tells of each that has others than before.
+pub(super) fn spawn_namespaces(
+    scope: &Scope,
+    client: &Client,
+    tell: impl Fn(&Referent) + Send + 'static,
+    tasks: &mut JoinSet<()>,
+) -> Store<PartialObjectMeta<Namespace>> {
+    let config = match scope {
+        // The right to it is bound to the name.
+        Scope::Namespace(name) => config().fields(&format!("metadata.name={name}")),
+        Scope::Cluster => config(),
+    };
+    let (reader, writer) = store();
+    let mut changes = Changes::default();
+    let stream = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), config)
+        .default_backoff()
+        .modify(|namespace| {
+            strip(namespace);
+            namespace.metadata.annotations = None;
+        })
+        .reflect(writer)
+        .for_each(move |event| {
+            log_failure(&event, "Namespace");
+            for change in event.iter().flat_map(|event| changes.of(event, labels)) {
+                let (_, name) = change.key().clone();
+                tell(&Referent { kind: ReferentKind::Namespace, namespace: String::new(), name });
+            }
+            ready(())
+        });
+    tasks.spawn(stream);
+    reader
+}
+
+/// Of a namespace nothing else matters.
+fn labels(namespace: &PartialObjectMeta<Namespace>) -> String {
+    format!("{:?}", namespace.labels())
 }
 
 fn log_failure<K>(event: &Result<Event<K>, Error>, kind: &str) {
@@ -279,52 +293,16 @@ fn changed_by_people<K: Resource + 'static>() -> impl Predicate<K> {
     generation.combine(predicates::annotations)
 }
 
-fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
-    let (namespace, _) = key_of(user);
-    let secrets = user.spec.credentials.iter().map(|credential| Referent {
-        kind: ReferentKind::Secret,
-        namespace: namespace.clone(),
-        name: credential.value_from.secret_key_ref.name.clone(),
-    });
-    let connection = Referent {
-        kind: ReferentKind::Connection,
-        namespace: namespace.clone(),
-        name: user.spec.connection_ref.name.clone(),
-    };
-    secrets.chain([connection]).collect()
-}
-
-fn connection_referents(connection: &KeycloakConnection) -> HashSet<Referent> {
-    let (namespace, _) = key_of(connection);
-    let authorities = connection.spec.tls.as_ref().map(|tls| {
-        let kind = match tls.ca_ref.kind {
-            ObjectKind::ConfigMap => ReferentKind::ConfigMap,
-            ObjectKind::Secret => ReferentKind::Secret,
-        };
-        Referent { kind, namespace: namespace.clone(), name: tls.ca_ref.name.clone() }
-    });
-    let login = secret_names(&connection.spec.auth).map(|name| Referent {
-        kind: ReferentKind::Secret,
-        namespace: namespace.clone(),
-        name: name.to_owned(),
-    });
-    login.chain(authorities).collect()
-}
-
-fn secret_names(auth: &ConnectionAuth) -> impl Iterator<Item = &str> {
-    let client = auth.client_credentials.as_ref().map(|login| login.secret_ref.name.as_str());
-    let password = auth.password.as_ref().map(|login| login.secret_ref.name.as_str());
-    client.into_iter().chain(password)
-}
-
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::Secret;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
     use serde_json::{Value, json};
     use wiremock::matchers::{any, query_param};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::controller::references::References;
 
     fn laden(api_version: &str, kind: &str, rest: &Value) -> Value {
         let fields = serde_json::to_value(ManagedFieldsEntry::default()).unwrap();
@@ -354,10 +332,9 @@ mod tests {
         (server, client)
     }
 
-    fn wake() -> Arc<Wake> {
-        let ((users, _), (connections, _)) = (futures::channel::mpsc::unbounded(), futures::channel::mpsc::unbounded());
-        let (user_references, connection_references) = (References::default(), References::default());
-        Arc::new(Wake { users, connections, user_references, connection_references })
+    fn wake() -> Arc<WakeUsers> {
+        let (sender, _) = futures::channel::mpsc::unbounded();
+        Arc::new(WakeUsers { sender, references: References::default() })
     }
 
     #[tokio::test]
@@ -379,7 +356,7 @@ mod tests {
     async fn the_cache_of_secrets_holds_names_and_versions_alone() {
         let (_server, client) = api_server(laden("v1", "PartialObjectMetadata", &json!({}))).await;
         let mut tasks = JoinSet::new();
-        let reader = spawn_metadata::<Secret>(Api::all(client), ReferentKind::Secret, &wake(), &mut tasks);
+        let reader = spawn_metadata::<Secret>(Api::all(client), ReferentKind::Secret, |_| (), &mut tasks);
         reader.wait_until_ready().await.unwrap();
         let cached = reader.find(|_| true).unwrap();
         assert_eq!(version(&*cached), "1");

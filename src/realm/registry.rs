@@ -1,17 +1,35 @@
 //! Which realms are open.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Realm;
 
-/// Names a connection: its namespace and its name.
+/// Names a connection. No two connections, of whatever kind, have the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ConnectionName {
-    /// Namespace of the connection.
-    pub namespace: String,
-    /// Name of the connection.
-    pub name: String,
+pub enum ConnectionName {
+    /// One that serves the namespace that it is in.
+    Namespaced {
+        /// Its namespace.
+        namespace: String,
+        /// Its name in that namespace.
+        name: String,
+    },
+    /// One that namespaces share.
+    Cluster {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for ConnectionName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespaced { name, .. } => write!(formatter, "KeycloakConnection {name}"),
+            Self::Cluster { name } => write!(formatter, "ClusterKeycloakConnection {name}"),
+        }
+    }
 }
 
 /// Keeps one realm per connection, for as long as what it was made of stays the same.
@@ -63,7 +81,7 @@ mod tests {
     }
 
     fn connection(name: &str) -> ConnectionName {
-        ConnectionName { namespace: "people".to_owned(), name: name.to_owned() }
+        ConnectionName::Namespaced { namespace: "people".to_owned(), name: name.to_owned() }
     }
 
     #[test]
@@ -89,6 +107,13 @@ mod tests {
         let second = registry.put(connection("a"), "2".to_owned(), realm());
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(registry.get(&connection("a"), "1").is_none());
+    }
+
+    #[test]
+    fn connections_of_one_name_and_of_two_kinds_are_two() {
+        let registry = RealmRegistry::default();
+        registry.put(connection("a"), "1".to_owned(), realm());
+        assert!(registry.get(&ConnectionName::Cluster { name: "a".to_owned() }, "1").is_none());
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod refusals;
 mod right_grants;
 mod rights;
 mod roles_and_groups;
+mod sharing;
 mod steady;
 mod support;
 mod tenancy;

@@ -9,6 +9,7 @@ use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use keycloak_user_operator::api::ClusterKeycloakConnection;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
@@ -110,6 +111,8 @@ impl Chart {
         let roles: Api<ClusterRole> = Api::all(client.clone());
         let _ = bindings.delete_collection(&DeleteParams::default(), &of_release).await;
         let _ = roles.delete_collection(&DeleteParams::default(), &of_release).await;
+        let shared: Api<ClusterKeycloakConnection> = Api::all(client.clone());
+        let _ = shared.delete_collection(&DeleteParams::default(), &of_release).await;
     }
 }
 

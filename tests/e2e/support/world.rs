@@ -11,7 +11,7 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use keycloak_user_operator::api::{
-    KeycloakConnection, KeycloakUser, RECONCILE_REQUESTED_AT, custom_resource_definitions,
+    ClusterKeycloakConnection, KeycloakConnection, KeycloakUser, RECONCILE_REQUESTED_AT, custom_resource_definitions,
 };
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -147,6 +147,14 @@ impl World {
     }
 
     pub async fn connection(&self, name: &str, overrides: Value) {
+        let spec = self.connection_spec(overrides);
+        self.apply::<KeycloakConnection>("KeycloakConnection", name, json!({ "spec": spec }))
+            .await
+            .expect("the connection");
+    }
+
+    /// A spec for this realm of the bed's Keycloak, with some fields overridden.
+    pub fn connection_spec(&self, overrides: Value) -> Value {
         let mut spec = json!({
             "url": bed().keycloak_url(), "allowHttp": true, "realm": self.keycloak.realm,
             "auth": { "clientCredentials": { "secretRef": { "name": "keycloak-client" } } },
@@ -155,9 +163,7 @@ impl World {
         for (key, value) in overrides.as_object().into_iter().flatten() {
             spec[key] = value.clone();
         }
-        self.apply::<KeycloakConnection>("KeycloakConnection", name, json!({ "spec": spec }))
-            .await
-            .expect("the connection");
+        spec
     }
 
     /// Writes a Secret, whole.
@@ -315,7 +321,9 @@ async fn install_definitions(client: &Client) {
                 let users: Api<KeycloakUser> = Api::all(client.clone());
                 let connections: Api<KeycloakConnection> = Api::all(client.clone());
                 users.list(&ListParams::default()).await?;
-                connections.list(&ListParams::default()).await
+                connections.list(&ListParams::default()).await?;
+                let shared: Api<ClusterKeycloakConnection> = Api::all(client.clone());
+                shared.list(&ListParams::default()).await
             })
             .await;
         })

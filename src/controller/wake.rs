@@ -1,0 +1,103 @@
+//! Who is woken when an object changes that others refer to.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::channel::mpsc::UnboundedSender;
+use kube::runtime::reflector::{Lookup, ObjectRef};
+
+use super::connection_kind::ConnectionKind;
+use super::context::key_of;
+use super::references::{References, Referent, ReferentKind};
+use crate::api::{self, ConnectionAuth, KeycloakConnectionSpec, KeycloakUser, ObjectKind};
+
+/// The users of one scope.
+pub(super) struct WakeUsers {
+    pub(super) sender: UnboundedSender<ObjectRef<KeycloakUser>>,
+    pub(super) references: References,
+}
+
+impl WakeUsers {
+    /// Wakes all who refer to that object.
+    pub(super) fn changed(&self, referent: &Referent) {
+        for (namespace, name) in self.references.referrers(referent) {
+            send(&self.sender, &namespace, &name);
+        }
+    }
+}
+
+/// The connections of one kind, and through them the users of all scopes where they are used.
+pub(super) struct WakeConnections<K: ConnectionKind> {
+    pub(super) sender: UnboundedSender<ObjectRef<K>>,
+    pub(super) references: References,
+    pub(super) users: Vec<Arc<WakeUsers>>,
+}
+
+impl<K: ConnectionKind> WakeConnections<K> {
+    /// Wakes all connections that refer to that object, and their users.
+    pub(super) fn changed(&self, referent: &Referent) {
+        for (namespace, name) in self.references.referrers(referent) {
+            send(&self.sender, &namespace, &name);
+            self.users_of(namespace, name);
+        }
+    }
+
+    /// Wakes the users of a connection.
+    pub(super) fn users_of(&self, namespace: String, name: String) {
+        let connection = Referent { kind: K::REFERENT, namespace, name };
+        for users in &self.users {
+            users.changed(&connection);
+        }
+    }
+}
+
+/// A receiver that is gone belongs to a controller that has stopped.
+fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, namespace: &str, name: &str) {
+    let reference = ObjectRef::new(name);
+    let _ = to.unbounded_send(if namespace.is_empty() { reference } else { reference.within(namespace) });
+}
+
+/// What a user refers to.
+pub(super) fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
+    let (namespace, _) = key_of(user);
+    let secrets = user.spec.credentials.iter().map(|credential| Referent {
+        kind: ReferentKind::Secret,
+        namespace: namespace.clone(),
+        name: credential.value_from.secret_key_ref.name.clone(),
+    });
+    let name = user.spec.connection_ref.name.clone();
+    let connection = match user.spec.connection_ref.kind {
+        api::ConnectionKind::KeycloakConnection => {
+            vec![Referent { kind: ReferentKind::Connection, namespace: namespace.clone(), name }]
+        }
+        // Whether it may be used depends on the labels of the namespace.
+        api::ConnectionKind::ClusterKeycloakConnection => vec![
+            Referent { kind: ReferentKind::ClusterConnection, namespace: String::new(), name },
+            Referent { kind: ReferentKind::Namespace, namespace: String::new(), name: namespace.clone() },
+        ],
+    };
+    secrets.chain(connection).collect()
+}
+
+/// What a connection refers to, in the namespace of its objects.
+pub(super) fn connection_referents(spec: &KeycloakConnectionSpec, namespace: &str) -> HashSet<Referent> {
+    let authorities = spec.tls.as_ref().map(|tls| {
+        let kind = match tls.ca_ref.kind {
+            ObjectKind::ConfigMap => ReferentKind::ConfigMap,
+            ObjectKind::Secret => ReferentKind::Secret,
+        };
+        Referent { kind, namespace: namespace.to_owned(), name: tls.ca_ref.name.clone() }
+    });
+    let login = secret_names(&spec.auth).map(|name| Referent {
+        kind: ReferentKind::Secret,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    });
+    login.chain(authorities).collect()
+}
+
+fn secret_names(auth: &ConnectionAuth) -> impl Iterator<Item = &str> {
+    let client = auth.client_credentials.as_ref().map(|login| login.secret_ref.name.as_str());
+    let password = auth.password.as_ref().map(|login| login.secret_ref.name.as_str());
+    client.into_iter().chain(password)
+}
