@@ -116,6 +116,7 @@ pub(super) fn at(field: &str) -> impl Fn(Flaw) -> Violation + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{CredentialType, SecretKeyReference, ValueSource};
     use crate::domain::{MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH};
 
     fn spec(username: &str) -> KeycloakUserSpec {
@@ -124,6 +125,17 @@ mod tests {
 
     fn attribute(name: &str, values: &[&str]) -> Attribute {
         Attribute { name: name.to_owned(), values: values.iter().map(|value| (*value).to_owned()).collect() }
+    }
+
+    fn temporary_password() -> Credential {
+        let secret_key_ref = SecretKeyReference { name: "s".to_owned(), key: "password".to_owned() };
+        Credential {
+            type_: CredentialType::Password,
+            temporary: Some(true),
+            sync: None,
+            revoke_sessions: None,
+            value_from: ValueSource { secret_key_ref },
+        }
     }
 
     fn long(length: usize) -> String {
@@ -161,7 +173,7 @@ mod tests {
     fn a_violation_names_the_field_and_the_flaw() {
         type Change = fn(&mut KeycloakUserSpec);
         let too_long = Flaw::TooLong { max: MAX_PROFILE_LENGTH };
-        let table: [(Change, &str, Flaw); 12] = [
+        let table: [(Change, &str, Flaw); 13] = [
             (|spec| spec.username = String::new(), "spec.username", Flaw::Blank),
             (|spec| spec.username = "a\tb".to_owned(), "spec.username", Flaw::ControlCharacters),
             (|spec| spec.first_name = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.firstName", too_long.clone()),
@@ -186,10 +198,16 @@ mod tests {
                 "spec.attributes",
                 Flaw::TooMany { max: MAX_ATTRIBUTES },
             ),
+            (
+                |spec| spec.credentials[0].sync = Some(CredentialSync::Enforce),
+                "spec.credentials[0].temporary",
+                Flaw::EnforcedTemporary,
+            ),
         ];
         for (change, field, flaw) in table {
             let mut spec = spec("john");
             spec.attributes = vec![attribute("first", &["x"]), attribute("second", &["x", "y"])];
+            spec.credentials = vec![temporary_password()];
             assert!(desired_user(&spec).is_ok());
             change(&mut spec);
             assert_eq!(desired_user(&spec).unwrap_err(), Violation { field: field.to_owned(), flaw });

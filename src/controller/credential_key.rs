@@ -98,13 +98,20 @@ async fn ensure(api: &Api<Secret>, namespace: &str, name: &str) -> Result<Creden
     };
     let secret = match api.get_opt(name).await.map_err(failed)? {
         Some(secret) => secret,
-        None => match api.create(&PostParams::default(), &generate(name)?).await {
+        None => match make(api, name).await? {
             Err(kube::Error::Api(status)) if status.code == 409 => api.get(name).await.map_err(failed)?,
             other => other.map_err(failed)?,
         },
     };
     let malformed = || CredentialKeyError::Malformed { namespace: namespace.to_owned(), name: name.to_owned() };
     parse(&SecretContent::from(secret)).ok_or_else(malformed)
+}
+
+async fn make(api: &Api<Secret>, name: &str) -> Result<Result<Secret, kube::Error>, CredentialKeyError> {
+    let made = generate(name)?;
+    let outcome = api.create(&PostParams::default(), &made).await;
+    drop(SecretContent::from(made));
+    Ok(outcome)
 }
 
 fn parse(secret: &SecretContent) -> Option<CredentialKey> {

@@ -10,6 +10,7 @@ mod metrics;
 mod operation;
 mod privileges;
 mod rights;
+mod secret_body;
 mod sessions;
 mod transport;
 mod users;

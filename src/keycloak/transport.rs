@@ -7,11 +7,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::auth::{Token, time_of_use};
 use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
-use super::{ConflictWith, ErrorKind, Fence, FieldError, Kept, KeycloakError, KeycloakMetrics, Login, Operation};
+use super::{
+    ConflictWith, ErrorKind, Fence, FieldError, Kept, KeycloakError, KeycloakMetrics, Login, Operation, secret_body,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,7 +87,8 @@ pub struct Client {
 /// What a server answered, when it was a success.
 pub(super) struct Answer {
     pub(super) location: Option<String>,
-    body: Vec<u8>,
+    /// A token, perhaps.
+    body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
@@ -180,7 +184,7 @@ impl Client {
     async fn fetch_token(&self) -> Result<(Token, Duration), KeycloakError> {
         let login = &self.server.login;
         let url = self.url(&["realms", login.realm(&self.server.realm), "protocol", "openid-connect", "token"]);
-        let answer = self.exchange(Operation::GetToken, self.http.post(url).form(&login.form())).await?;
+        let answer = self.exchange(Operation::GetToken, secret_body::form(self.http.post(url), &login.form())).await?;
         let token: TokenResponse = answer.json(Operation::GetToken)?;
         Ok((Token::new(token.access_token), time_of_use(token.expires_in)))
     }
@@ -203,7 +207,7 @@ struct Received {
     status: StatusCode,
     location: Option<String>,
     retry_after: Option<Duration>,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
 }
 
 async fn receive(request: RequestBuilder) -> Result<Received, ErrorKind> {
@@ -213,7 +217,7 @@ async fn receive(request: RequestBuilder) -> Result<Received, ErrorKind> {
         .and_then(|value| value.parse().ok())
         .map(|seconds| Duration::from_secs(seconds).clamp(SHORTEST_RETRY, LONGEST_RETRY));
     let (status, location) = (response.status(), text(header::LOCATION));
-    let mut body = Vec::new();
+    let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(ErrorKind::Unexpected(format!("more than {MAX_BODY} bytes")));

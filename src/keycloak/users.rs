@@ -7,7 +7,7 @@ use super::wire::{
     CreateUserRequest, CredentialRepresentation, PasswordRepresentation, RealmRepresentation, UpdateUserRequest,
     UserProfileRepresentation, UserRepresentation,
 };
-use super::{Client, ErrorKind, KeycloakError, Operation};
+use super::{Client, ErrorKind, KeycloakError, Operation, secret_body};
 use crate::domain::{BirthMark, NewUser, ObservedUser, PasswordPolicy, ProfileUpdate, UserId, UserProfile};
 
 impl Client {
@@ -54,7 +54,8 @@ impl Client {
         password: Option<(&SecretString, bool)>,
     ) -> Result<UserId, KeycloakError> {
         let password = password.map(|(value, temporary)| representation(value, temporary));
-        let request = self.admin(Method::POST, &["users"]).json(&CreateUserRequest::new(user, password));
+        let request = self.admin(Method::POST, &["users"]);
+        let request = secret_body::json(request, &CreateUserRequest::new(user, password));
         let answer = self.send(Operation::CreateUser, request).await?;
         let id = answer.location.as_deref().and_then(|location| location.rsplit('/').next());
         id.and_then(UserId::parse).ok_or_else(|| KeycloakError {
@@ -95,8 +96,8 @@ impl Client {
         value: &SecretString,
         temporary: bool,
     ) -> Result<(), KeycloakError> {
-        let request =
-            self.admin(Method::PUT, &["users", id.as_str(), "reset-password"]).json(&representation(value, temporary));
+        let request = self.admin(Method::PUT, &["users", id.as_str(), "reset-password"]);
+        let request = secret_body::json(request, &representation(value, temporary));
         self.send(Operation::ResetPassword, request).await.map(drop)
     }
 
