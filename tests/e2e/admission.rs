@@ -55,6 +55,18 @@ fn the_rust_rules_and_the_api_server_agree() {
         }
         let twice = json!([{ "name": "n", "values": [] }, { "name": "n", "values": ["x"] }]);
         specs.push(json!({ "username": "abc", "attributes": twice }));
+        for temporary in [json!(null), json!(false), json!(true)] {
+            for sync in [json!(null), json!("OnChange"), json!("Once"), json!("Enforce")] {
+                let source = json!({ "secretKeyRef": { "name": "s", "key": "k" } });
+                let mut credential = json!({ "type": "password", "valueFrom": source });
+                for (field, value) in [("temporary", &temporary), ("sync", &sync)] {
+                    if !value.is_null() {
+                        credential[field] = value.clone();
+                    }
+                }
+                specs.push(json!({ "username": "abc", "credentials": [credential] }));
+            }
+        }
         let (mut accepted, mut refused) = (0, 0);
         for spec in specs {
             let ours = desired_user(&serde_json::from_value::<KeycloakUserSpec>(spec.clone()).unwrap());

@@ -20,6 +20,7 @@ mod beds;
 mod chart;
 mod connections;
 mod conversion;
+mod credentials;
 mod deletion;
 mod enabled;
 mod failures;

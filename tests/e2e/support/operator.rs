@@ -121,16 +121,25 @@ impl ChildOperator {
 
     /// The same as the pod of that name.
     pub fn spawn_as(pod: &str, chart: &Chart, namespace: &str) -> Self {
+        Self::spawn_logging(pod, chart, namespace, chart.argument("--log-filter"))
+    }
+
+    /// The same with a filter of what it logs.
+    pub fn spawn_logging(pod: &str, chart: &Chart, namespace: &str, filter: &str) -> Self {
         let port = free_port();
         let log = chart.kubeconfig.with_extension(format!("{port}.log"));
         let output = std::fs::File::create(&log).expect("a log file");
-        let arguments = chart.arguments.iter().filter(|argument| !argument.starts_with("--http-port"));
+        let arguments = chart.arguments.iter();
+        let arguments =
+            arguments.filter(|argument| !argument.starts_with("--http-port") && !argument.starts_with("--log-filter"));
         let child = Command::new(env!("CARGO_BIN_EXE_keycloak-user-operator"))
             .args(arguments)
             .arg(format!("--http-port={port}"))
+            .arg(format!("--log-filter={filter}"))
             .envs([("POD_NAMESPACE", namespace), ("POD_NAME", pod)])
             .env("KUBECONFIG", &chart.kubeconfig)
             .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a log file"))
             .stderr(output)
             .spawn()
             .expect("the operator can be started");
