@@ -3,11 +3,13 @@
 //! Pure: no client, no clock, no runtime. Everything here is total, so that it can be tested without a server.
 
 mod birth;
+mod brake;
 mod credential;
 mod desired;
 mod diff;
 mod digest;
 mod effective;
+mod ending;
 mod grants;
 mod name;
 mod observed;
@@ -18,6 +20,7 @@ mod rights;
 mod takeover;
 
 pub use birth::BirthMark;
+pub use brake::{Allowance, BrakeDecision, DeletionLimit, DeletionRecord, Deletions, Held, brake};
 pub use credential::{
     Cause, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, SecretVersion, decide_password,
     is_temporary,
@@ -26,6 +29,7 @@ pub use desired::DesiredUser;
 pub use diff::{DiffInput, diff, differs_in_attributes};
 pub use digest::{CredentialKey, Digest};
 pub use effective::{GrantRule, RealmKind, RightGrants, RightRefusal, RightsGraph};
+pub use ending::{Ending, Expiry};
 pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{
     AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,
