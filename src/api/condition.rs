@@ -62,6 +62,8 @@ macro_rules! reasons {
 reasons! {
     Synced = "Everything is as declared.",
     Suspended = "`spec.suspend` is true: no request is made, deletion included. Set it to false to go on.",
+    Expired = "`spec.expiresAt` has passed: the account is disabled and its sessions are ended. Set a later time to switch it on again.",
+    DeletionLimit = "More accounts of the connection were deleted than its `limits.deletions` allow: the deletion waits. Restore what was deleted by mistake, or annotate the connection with `keycloakuser.dev/allow-deletions`.",
     ConnectionNotFound = "The KeycloakConnection named by `connectionRef` does not exist in the namespace. Create it.",
     ConnectionNotAllowed = "The ClusterKeycloakConnection named by `connectionRef` does not exist, or does not allow the namespace; the operator does not say which. Ask whoever is in charge of it.",
     ConnectionNotReady = "The ClusterKeycloakConnection cannot be used; its own status says why. Ask whoever is in charge of it. Retried with backoff.",
@@ -104,7 +106,8 @@ reasons! {
     Released = "The resource was let go without a request to Keycloak, as its annotation asks. Events only.",
     RealmGone = "The resource is gone: the server has said for a minute that the realm does not exist. Events only.",
     Adopted = "An account that the resource did not create was taken over. Events only.",
-    AccountKept = "The resource is gone; the account was not made by it and stays. Events only.",
+    AccountKept = "The resource is gone; the account stays, since `deletionPolicy` says so or the resource did not make it. Events only.",
+    AccountDisabled = "The resource is gone; the account is disabled and its sessions are ended, as `deletionPolicy` says. Events only.",
 }
 
 impl fmt::Display for Reason {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConnectionGrants;
+use super::{ConnectionLimits, DeletionsStatus};
 
 /// One realm of one Keycloak, the credentials for it, and what its users may be.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,10 @@ pub struct KeycloakConnectionSpec {
     /// How drift is found and what is done about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<ConnectionSync>,
+
+    /// How much may be done through this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ConnectionLimits>,
 
     /// What users of this connection may be and may be given. Absent: anything that needs no words here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,4 +180,7 @@ pub struct KeycloakConnectionStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// The deletions that count against `limits.deletions`; kept here so that a restart of the operator forgets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<DeletionsStatus>,
 }

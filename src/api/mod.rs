@@ -11,6 +11,7 @@ mod crd;
 mod desired;
 mod desired_rights;
 mod grants;
+mod limits;
 mod user;
 mod user_rights;
 
@@ -25,9 +26,11 @@ pub use connection::{
 pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};
 pub use grants::{ClientRoleGrants, ConnectionGrants, Permission};
+pub use limits::{ConnectionLimits, DeletionAllowance, DeletionLimits, DeletionsStatus, RecentDeletions};
 pub use user::{
     Adoption, Attribute, ConnectionKind, ConnectionReference, Credential, CredentialRecord, CredentialSync,
-    CredentialType, KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, PendingReset, SecretKeyReference, ValueSource,
+    CredentialType, DeletionPolicy, KeycloakUser, KeycloakUserSpec, KeycloakUserStatus, PendingReset,
+    SecretKeyReference, ValueSource,
 };
 pub use user_rights::{
     ClientRoleStatus, ClientRoles, ExactField, GroupStatus, OwnedStatus, PreexistingStatus, RealmRoleStatus,
@@ -48,3 +51,5 @@ pub const REENABLE: &str = "keycloakuser.dev/reenable";
 pub const RELEASE: &str = "keycloakuser.dev/release";
 /// Any new value has the current passwords sent once; answered by `status.lastHandledSetCredentials`.
 pub const SET_CREDENTIALS: &str = "keycloakuser.dev/set-credentials";
+/// On a connection: lets so many deletions go beyond its `limits.deletions`, once; recorded in `status.deletions`.
+pub const ALLOW_DELETIONS: &str = "keycloakuser.dev/allow-deletions";

@@ -1,6 +1,6 @@
 //! `KeycloakUser`: one account, declared.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,11 @@ pub struct KeycloakUserSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 
+    /// From this time on (RFC 3339, such as `2027-01-31T18:00:00Z`) the account is disabled, whatever `enabled` says, and
+    /// its sessions are ended, offline ones too. A later time, or none, switches it on again unless `enabled` is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+
     /// User attributes, owned one by one: a name that leaves this list is removed from the account, attributes that
     /// somebody else added stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,7 +132,12 @@ pub struct KeycloakUserSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adoption: Option<Adoption>,
 
-    /// True: no request is made for this account, deletion included, until it is false again.
+    /// What becomes of the account when this resource is deleted. Absent: `Delete` for an account that this resource
+    /// made, `Orphan` for one that it took over. May be changed until the account is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// True: no request is made for this account, deletion and expiry included, until it is false again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
@@ -140,6 +150,17 @@ pub enum Adoption {
     /// It is taken over by its exact name, if `grants.adoption` of the connection allows it. What agrees stays
     /// untouched, and no password is sent until the Secret changes. When the resource goes, the account stays.
     Adopt,
+}
+
+/// What becomes of an account when its resource is deleted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// It is deleted.
+    Delete,
+    /// It is disabled and its sessions are ended, offline ones too; it stays in Keycloak.
+    Disable,
+    /// It stays as it is. No request is made, so that neither Keycloak nor the connection is needed.
+    Orphan,
 }
 
 /// Names the connection of an account, in the namespace of the resource.
@@ -288,6 +309,9 @@ pub struct KeycloakUserStatus {
     #[schemars(length(max = 4))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub credentials: Vec<CredentialRecord>,
+    /// True: the account was, or is about to be, disabled, and its sessions are still to be ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_to_end: Option<bool>,
     /// The value of the annotation `keycloakuser.dev/reconcile-requested-at` that was answered last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,

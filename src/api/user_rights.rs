@@ -42,6 +42,9 @@ pub struct OwnedStatus {
     /// The value of `enabled` that was applied last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// True: the account was disabled since `expiresAt` had passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<bool>,
     /// Roles of the realm that this resource gave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::backoff::Backoff;
+use super::brake::Brakes;
 use super::connections::{self, ClusterContext};
 use super::context::{Context, Shared, Versions};
 use super::dereference::{Connection, Declared, open, version_of};
@@ -71,7 +72,7 @@ pub(super) fn watch(
     client: &Client,
     namespace: String,
     users: Vec<Arc<WakeUsers>>,
-    realms: &Arc<RealmRegistry>,
+    (realms, brakes): (&Arc<RealmRegistry>, &Arc<Brakes>),
     metrics: &ControllerMetrics,
 ) -> (ClusterConnections, ClusterWatch) {
     let (wake, woken) = wake_connections(users);
@@ -80,7 +81,7 @@ pub(super) fn watch(
     let referents = Arc::clone(&wake);
     let versions = watch::spawn_versions(&own, client, move |changed| referents.changed(changed), &mut caches);
     let backoff = Arc::new(Backoff::default());
-    let gone = connection_gone(realms, &backoff);
+    let gone = connection_gone(realms, brakes, &backoff);
     let objects = namespace.clone();
     let (connections, changed) =
         watch::connections(Api::all(client.clone()), wake, move |_| objects.clone(), gone, metrics);

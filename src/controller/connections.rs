@@ -138,7 +138,8 @@ fn status(connection: &impl ConnectionKind, result: &Result<(), Error>) -> Keycl
         let message = "url is http: passwords and tokens travel in clear text".to_owned();
         conditions.push(condition(ConditionType::InsecureTransport, "True", Reason::PlainHttp, message));
     }
-    KeycloakConnectionStatus { observed_generation: connection.meta().generation, conditions }
+    let deletions = connection.status().and_then(|status| status.deletions.clone());
+    KeycloakConnectionStatus { observed_generation: connection.meta().generation, conditions, deletions }
 }
 
 /// An event about what lies in no namespace would lie in `default`, where the operator has no right to any.

@@ -12,6 +12,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::Semaphore;
 
 use super::backoff::Backoff;
+use super::brake::Brakes;
 use super::claims::Claims;
 use super::cluster::ClusterConnections;
 use super::credential_key::CredentialKeys;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     pub(super) cluster: Option<ClusterConnections>,
     /// Which account belongs to which resource, over all namespaces.
     pub(super) claims: Arc<Claims>,
+    /// How many accounts of each connection went of late.
+    pub(super) brakes: Arc<Brakes>,
     /// Under which the status keeps digests of passwords.
     pub(super) credential_key: CredentialKeys,
     pub(super) reporter: Reporter,

@@ -5,6 +5,7 @@
 
 mod act;
 mod backoff;
+mod brake;
 mod changes;
 mod claims;
 mod cleanup;
@@ -14,8 +15,10 @@ mod connections;
 mod context;
 mod credential_key;
 mod dereference;
+mod disable;
 mod error;
 mod finalizer;
+mod live;
 mod metrics;
 mod observe;
 mod outcome;
@@ -29,6 +32,7 @@ mod secret_content;
 mod selection;
 mod status;
 mod takeover;
+mod tally;
 mod wake;
 mod watch;
 
@@ -56,6 +60,7 @@ pub use metrics::ControllerMetrics;
 pub use watch::Scope;
 
 use backoff::Backoff;
+use brake::Brakes;
 use claims::Claims;
 use connection_kind::ConnectionKind;
 use context::{Context, Shared, key_of};
@@ -148,12 +153,12 @@ pub async fn run(
         () = shutdown.cancelled() => return Ok(Ended::Finished),
     };
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(settings.instance.clone()) };
-    let realms = Arc::new(RealmRegistry::default());
+    let (realms, brakes) = (Arc::new(RealmRegistry::default()), Arc::new(Brakes::default()));
     let wakes: Vec<_> = settings.scopes.iter().map(|_| wake_users()).collect();
     let users: Vec<_> = wakes.iter().map(|(users, _)| Arc::clone(users)).collect();
-    let cluster = settings
-        .cluster_connections
-        .then(|| cluster::watch(&client, settings.own_namespace.clone(), users, &realms, &metrics.controller));
+    let cluster = settings.cluster_connections.then(|| {
+        cluster::watch(&client, settings.own_namespace.clone(), users, (&realms, &brakes), &metrics.controller)
+    });
     let (cluster, cluster_watch) = cluster.unzip();
     let shared = Arc::new(Shared {
         reporter,
@@ -161,6 +166,7 @@ pub async fn run(
         realms,
         cluster,
         claims: Arc::new(Claims::of_lists(settings.scopes.len())),
+        brakes,
         credential_key,
         metrics: metrics.controller,
         keycloak_metrics: metrics.keycloak,
@@ -218,10 +224,15 @@ fn wake_connections<K: ConnectionKind>(
 }
 
 /// What is forgotten with a connection.
-fn connection_gone(realms: &Arc<RealmRegistry>, backoff: &Arc<Backoff>) -> impl Fn(&ConnectionName, &str) + use<> {
-    let (realms, backoff) = (Arc::clone(realms), Arc::clone(backoff));
+fn connection_gone(
+    realms: &Arc<RealmRegistry>,
+    brakes: &Arc<Brakes>,
+    backoff: &Arc<Backoff>,
+) -> impl Fn(&ConnectionName, &str) + use<> {
+    let (realms, brakes, backoff) = (Arc::clone(realms), Arc::clone(brakes), Arc::clone(backoff));
     move |name, uid| {
         realms.forget(name);
+        brakes.connection_gone(uid);
         backoff.forget(uid);
     }
 }
@@ -250,18 +261,29 @@ async fn watch_scope(
         watch::spawn_namespaces(&scope, &shared.client, move |referent| users.changed(referent), &mut caches)
     });
     let backoff = Arc::new(Backoff::default());
+    let user_seen = {
+        let shared = Arc::clone(&shared);
+        move |user: &KeycloakUser| shared.brakes.user_seen(user)
+    };
     let user_gone = {
-        let (metrics, backoff) = (shared.metrics.clone(), Arc::clone(&backoff));
+        let (shared, backoff) = (Arc::clone(&shared), Arc::clone(&backoff));
         move |uid: &str| {
-            metrics.forget(uid);
+            shared.metrics.forget(uid);
+            shared.brakes.user_gone(uid);
             backoff.forget(uid);
         }
     };
-    let gone = connection_gone(&shared.realms, &backoff);
+    let gone = connection_gone(&shared.realms, &shared.brakes, &backoff);
     let (connections, changed_connections) =
         watch::connections(scope.api(&shared.client), wake_connections, |c| key_of(c).0, gone, &shared.metrics);
-    let (users, changed_users) =
-        watch::users(scope.api(&shared.client), wake, Arc::clone(&shared.claims), user_gone, &shared.metrics);
+    let (users, changed_users) = watch::users(
+        scope.api(&shared.client),
+        wake,
+        Arc::clone(&shared.claims),
+        user_seen,
+        user_gone,
+        &shared.metrics,
+    );
     let context = Arc::new(Context { shared, users, connections, versions, namespaces, backoff });
     let cache = context.connections.clone();
     let connections = controller_of(changed_connections, cache, woken_connections, concurrency, &shutdown)

@@ -15,8 +15,15 @@ pub(super) enum Outcome {
     Blocked(Recheck, Reason, String),
     /// No request was made.
     Suspended,
-    /// The resource may go.
-    Deleted(Option<Reason>),
+    /// The resource may go; with a word to those who see it go, where the account was not simply deleted with it.
+    Deleted(Option<Farewell>),
+}
+
+/// What is said of a resource that goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Farewell {
+    pub(super) reason: Reason,
+    pub(super) note: String,
 }
 
 /// When to look again.

@@ -9,16 +9,17 @@ use kube::runtime::controller::Action;
 
 use super::context::{Context, key_of};
 use super::dereference::{Connection, Password};
+use super::disable::{SwitchOff, settle_expiry};
 use super::error::{ActError, DereferenceError, Error, ObserveError, within};
 use super::observe::{Account, Origin, Search, mark_of};
 use super::outcome::Outcome;
 use super::password::Synchronization;
 use super::status::{Draft, Verdict};
-use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, password, report, rights, takeover};
+use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, live, password, report, rights, takeover};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
-    DesiredUser, DiffInput, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate, RightsPlan,
-    Step, diff, differs_in_attributes, update_of,
+    DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate,
+    RightsPlan, Step, diff, differs_in_attributes, update_of,
 };
 
 /// How soon a role or group that is not there is looked for again.
@@ -40,7 +41,7 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let spec = &user.spec;
     let deleted = user.metadata.deletion_timestamp.is_some();
     if deleted && cleanup::is_released(user) {
-        return cleanup::release(context, user).await;
+        return cleanup::release(context, user, draft).await;
     }
     if spec.suspend == Some(true) {
         return Ok(Outcome::Suspended);
@@ -54,7 +55,8 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let connection = dereference::connection(context, &namespace, &spec.connection_ref).await?;
     let asked = draft.set_credentials.is_asked();
     let password = dereference::password(context, user, draft.password.as_ref(), asked).await;
-    let desired = desired_user(spec)?;
+    let mut desired = desired_user(spec)?;
+    desired.enabled = draft.expiry.enabled(desired.enabled, draft.off.expired);
     // Reads Keycloak.
     let pass = Pass { context, user, connection: &connection, desired: &desired };
     let account = pass.search().account(draft, fresh).await?;
@@ -109,6 +111,7 @@ impl Pass<'_> {
             draft.drift.push("the account was missing".to_owned());
         }
         draft.owned = plan.owned.clone();
+        draft.off.expired = draft.expiry == Expiry::Expired;
         draft.reenable_answered = true;
         if let Some(id) = draft.user_id.clone() {
             rights::grant_to_new(self, draft, &id, &rights).await?;
@@ -124,6 +127,7 @@ impl Pass<'_> {
             _ => None,
         };
         let with = sent.map(|(value, credential)| (&value.value, credential.temporary == Some(true)));
+        live::check(self.context, self.user).await?;
         let made = match act::create(client, new, with, mark_of(self.user)).await {
             Err(ActError::NameMet(_)) => return Err(self.search().whose(draft).await),
             other => other?,
@@ -157,7 +161,10 @@ impl Pass<'_> {
     ) -> Result<Outcome, Error> {
         let settled = draft.is_settled() && !self.asks_to_reenable();
         self.own(draft, &observed, origin).await?;
+        let applied = draft.owned.enabled;
         let (context, connection, user) = (self.context, self.connection, self.user);
+        let switch_off = SwitchOff { context, connection, user, desired: self.desired, settled, origin };
+        let observed = switch_off.run(draft, observed).await?;
         let synchronization = Synchronization { context, connection, user, account: &observed, origin };
         let synchronized = synchronization.run(draft, password).await;
         if matches!(
@@ -177,6 +184,7 @@ impl Pass<'_> {
         rights::note(draft, &rights);
         let not_kept = self.carry_out(draft, &plan, &observed, settled).await?;
         draft.owned = plan.owned.clone();
+        settle_expiry(draft, applied);
         draft.reenable_answered = true;
         rights::grant(self, draft, &observed.id, &rights).await?;
         rights::revoke(self, draft, &observed.id, &rights).await?;

@@ -20,6 +20,8 @@ pub(super) enum ReferentKind {
     Connection,
     ClusterConnection,
     Namespace,
+    /// A connection's wish to let held deletions go; it concerns those who are being deleted.
+    Allowance,
 }
 
 /// Namespace and name of an object that refers to others.

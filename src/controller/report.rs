@@ -10,10 +10,12 @@ use tracing::{debug, error, info, warn};
 use super::backoff::jittered;
 use super::context::{Context, key_of};
 use super::dereference;
+use super::disable::expiry;
 use super::error::{Class, Error};
-use super::outcome::Outcome;
+use super::outcome::{Farewell, Outcome};
 use super::status::{Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
+use crate::domain::Expiry;
 
 /// Shows what a pass came to, and says when the next one is due.
 pub(super) async fn report(
@@ -32,34 +34,44 @@ pub(super) async fn report(
         if !matches!(error, Error::Outdated) {
             context.shared.metrics.count_pass(label(&result));
         }
-        return result.map(|outcome| next(&outcome));
+        return result.map(|outcome| next(&outcome, draft.expiry));
     }
     log_outcome(user, &result);
     context.shared.metrics.count_pass(label(&result));
-    if let Ok(Outcome::Deleted(reason)) = &result {
-        forget(context, user, draft, *reason).await;
+    if let Ok(Outcome::Deleted(farewell)) = &result {
+        forget(context, user, farewell.as_ref()).await;
         return Ok(Action::await_change());
     }
-    let ready = ready(&result, user.metadata.deletion_timestamp.is_some());
+    let ready = ready(&result, user, draft);
     context.shared.metrics.set_state(&uid(user), ready.reason);
-    let news = ready.status == "False" && draft.was_ready().is_none_or(|before| before.reason != ready.reason.as_str());
+    let changed = draft.was_ready().is_none_or(|before| before.reason != ready.reason.as_str());
     write_status(context, user, draft, &result, &ready).await?;
-    if news {
-        publish(context, user, EventType::Warning, ready.reason, &ready.message).await;
+    if let Some(type_) = news(&ready).filter(|_| changed) {
+        publish(context, user, type_, ready.reason, &ready.message).await;
     }
     let outcome = result?;
     context.backoff.forget(&uid(user));
-    Ok(next(&outcome))
+    Ok(next(&outcome, draft.expiry))
+}
+
+/// How an event about that verdict is shown, where there is one: a first success is no news.
+fn news(ready: &Verdict) -> Option<EventType> {
+    match (ready.status, ready.reason) {
+        ("False", _) => Some(EventType::Warning),
+        (_, Reason::Expired) => Some(EventType::Normal),
+        _ => None,
+    }
 }
 
 /// When to try again after an error; kube calls this.
 pub(super) fn after_error(context: &Context, user: &KeycloakUser, error: &Error) -> Action {
     let (_, class) = error.verdict();
-    Action::requeue(match class {
+    let wait = match class {
         Class::Transient(Some(wait)) => jittered(wait),
         Class::Transient(None) | Class::Misconfigured => context.backoff.failed(&uid(user)),
         Class::Waiting | Class::Terminal => jittered(interval(context, user)),
-    })
+    };
+    Action::requeue(expiry(user).or_sooner(wait))
 }
 
 fn interval(context: &Context, user: &KeycloakUser) -> Duration {
@@ -67,17 +79,27 @@ fn interval(context: &Context, user: &KeycloakUser) -> Duration {
     dereference::interval(context, &namespace, &user.spec.connection_ref)
 }
 
-fn next(outcome: &Outcome) -> Action {
+fn next(outcome: &Outcome, expiry: Expiry) -> Action {
     match outcome {
         Outcome::Unchanged(recheck) | Outcome::Applied(recheck) | Outcome::Blocked(recheck, ..) => {
-            Action::requeue(jittered(*recheck))
+            Action::requeue(expiry.or_sooner(jittered(*recheck)))
         }
         Outcome::Suspended | Outcome::Deleted(_) => Action::await_change(),
     }
 }
 
 /// The condition `Ready`.
-fn ready(result: &Result<Outcome, Error>, deleted: bool) -> Verdict {
+fn ready(result: &Result<Outcome, Error>, user: &KeycloakUser, draft: &Draft) -> Verdict {
+    let deleted = user.metadata.deletion_timestamp.is_some();
+    match (result, &user.spec.expires_at) {
+        (Ok(Outcome::Unchanged(_) | Outcome::Applied(_)), Some(at)) if draft.expiry == Expiry::Expired => {
+            Verdict::expired(at)
+        }
+        (result, _) => ready_otherwise(result, deleted),
+    }
+}
+
+fn ready_otherwise(result: &Result<Outcome, Error>, deleted: bool) -> Verdict {
     match result {
         Ok(Outcome::Unchanged(_) | Outcome::Applied(_)) => Verdict::good("the account is as declared"),
         Ok(Outcome::Blocked(_, reason, message)) => Verdict::bad(*reason, message),
@@ -140,24 +162,11 @@ async fn publish_adoption(context: &Context, user: &KeycloakUser, draft: &Draft)
     }
 }
 
-async fn forget(context: &Context, user: &KeycloakUser, draft: &Draft, reason: Option<Reason>) {
+async fn forget(context: &Context, user: &KeycloakUser, farewell: Option<&Farewell>) {
     context.backoff.forget(&uid(user));
     context.shared.metrics.forget(&uid(user));
-    let account = draft.username.as_deref().unwrap_or(&user.spec.username);
-    match reason {
-        Some(Reason::Released) => {
-            let note = format!("let go as annotated; the account {} was not touched", account.escape_debug());
-            publish(context, user, EventType::Normal, Reason::Released, &note).await;
-        }
-        Some(Reason::RealmGone) => {
-            let note = "the realm does not exist any more, and no account in it";
-            publish(context, user, EventType::Normal, Reason::RealmGone, note).await;
-        }
-        Some(reason) => {
-            let note = format!("the account {} was not created by this resource and stays", account.escape_debug());
-            publish(context, user, EventType::Normal, reason, &note).await;
-        }
-        None => {}
+    if let Some(Farewell { reason, note }) = farewell {
+        publish(context, user, EventType::Normal, *reason, note).await;
     }
 }
 
@@ -230,8 +239,14 @@ mod tests {
     #[test]
     fn periodic_checks_are_spread() {
         let outcome = Outcome::Unchanged(Duration::from_mins(10));
-        let checks: Vec<Action> = (0..20).map(|_| next(&outcome)).collect();
+        let checks: Vec<Action> = (0..20).map(|_| next(&outcome, Expiry::Never)).collect();
         assert!(checks.iter().any(|check| *check != checks[0]), "{checks:?}");
+    }
+
+    #[test]
+    fn an_account_that_expires_before_is_looked_at_right_then() {
+        let (outcome, left) = (Outcome::Unchanged(Duration::from_mins(10)), Duration::from_mins(1));
+        assert_eq!(next(&outcome, Expiry::In(left)), Action::requeue(left));
     }
 
     #[test]

@@ -9,20 +9,22 @@ use kube::api::{ObjectMeta, PostParams};
 
 use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
+use super::disable::{Off, expiry};
 use super::error::Error;
 use super::recorded_rights::{Lists, RightsRecord, lists, read};
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
     PreexistingStatus, RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
 };
-use crate::domain::{Digest, ObservedUser, Owned, PasswordRecord, Pending, Preexisting, SecretVersion, UserId};
+use crate::domain::{Digest, Expiry, ObservedUser, Owned, PasswordRecord, Pending, Preexisting, SecretVersion, UserId};
 
 /// Longest message of a condition; an error of the API server can be of any length.
 const MESSAGE_CHARACTERS: usize = 2048;
 
 /// Reasons that leave all of the profile as declared but for `enabled`.
-const IN_LINE: [Reason; 7] = [
+const IN_LINE: [Reason; 8] = [
     Reason::Synced,
+    Reason::Expired,
     Reason::DisabledElsewhere,
     Reason::LockedOut,
     Reason::PolicyRefused,
@@ -42,6 +44,11 @@ pub(super) struct Verdict {
 impl Verdict {
     pub(super) fn good(message: impl Into<String>) -> Self {
         Self { status: "True", reason: Reason::Synced, message: message.into() }
+    }
+
+    pub(super) fn expired(at: &Time) -> Self {
+        let message = format!("the account is disabled and its sessions are ended: it expired at {}", at.0);
+        Self { status: "True", reason: Reason::Expired, message }
     }
 
     pub(super) fn bad(reason: Reason, message: impl Into<String>) -> Self {
@@ -95,6 +102,9 @@ pub(super) struct Draft {
     pub(super) password: Option<PasswordRecord>,
     pub(super) credentials_synced: Option<Verdict>,
     pub(super) attributes_accepted: Option<Verdict>,
+    /// Whether the account has reached its last day.
+    pub(super) expiry: Expiry,
+    pub(super) off: Off,
     /// `enabled` was decided upon, so that a wish to switch the account on again is answered.
     pub(super) reenable_answered: bool,
     pub(super) set_credentials: Wish,
@@ -119,6 +129,11 @@ impl Draft {
             preexisting: Preexisting { attributes: written.preexisting.attributes.iter().cloned().collect() },
             rights: rights(&written),
             password: written.credentials.first().map(record),
+            expiry: expiry(user),
+            off: Off {
+                expired: written.owned.expired.unwrap_or_default(),
+                sessions_to_end: written.sessions_to_end.unwrap_or_default(),
+            },
             credentials_synced: None,
             attributes_accepted: None,
             reenable_answered: false,
@@ -148,6 +163,7 @@ impl Draft {
         self.created();
         self.rights = RightsRecord::default();
         self.password = None;
+        self.off = Off::default();
     }
 
     /// Notes that the account was created by the resource.
@@ -223,6 +239,7 @@ impl Draft {
                 realm_roles,
                 client_roles,
                 groups,
+                expired: self.off.expired.then_some(true),
             },
             adopted: self.adopted.then_some(true),
             preexisting: PreexistingStatus {
@@ -231,6 +248,7 @@ impl Draft {
                 client_roles: before.client_roles,
                 groups: before.groups,
             },
+            sessions_to_end: self.off.sessions_to_end.then_some(true),
             credentials: self.password.iter().map(recorded).collect(),
             last_handled_set_credentials: self.set_credentials.handled(),
             ..self.written.clone()

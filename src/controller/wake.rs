@@ -44,9 +44,17 @@ impl<K: ConnectionKind> WakeConnections<K> {
 
     /// Wakes the users of a connection.
     pub(super) fn users_of(&self, namespace: String, name: String) {
-        let connection = Referent { kind: K::REFERENT, namespace, name };
+        self.referrers_of(&Referent { kind: K::REFERENT, namespace, name });
+    }
+
+    /// Wakes the users of a connection that are being deleted.
+    pub(super) fn waiting_users_of(&self, namespace: String, name: String) {
+        self.referrers_of(&Referent { kind: ReferentKind::Allowance, namespace, name });
+    }
+
+    fn referrers_of(&self, connection: &Referent) {
         for users in &self.users {
-            users.changed(&connection);
+            users.changed(connection);
         }
     }
 }
@@ -66,6 +74,14 @@ pub(super) fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
         name: credential.value_from.secret_key_ref.name.clone(),
     });
     let name = user.spec.connection_ref.name.clone();
+    let allowance = user.metadata.deletion_timestamp.as_ref().map(|_| Referent {
+        kind: ReferentKind::Allowance,
+        namespace: match user.spec.connection_ref.kind {
+            api::ConnectionKind::KeycloakConnection => namespace.clone(),
+            api::ConnectionKind::ClusterKeycloakConnection => String::new(),
+        },
+        name: name.clone(),
+    });
     let connection = match user.spec.connection_ref.kind {
         api::ConnectionKind::KeycloakConnection => {
             vec![Referent { kind: ReferentKind::Connection, namespace: namespace.clone(), name }]
@@ -76,7 +92,7 @@ pub(super) fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
             Referent { kind: ReferentKind::Namespace, namespace: String::new(), name: namespace.clone() },
         ],
     };
-    secrets.chain(connection).collect()
+    secrets.chain(connection).chain(allowance).collect()
 }
 
 /// What a connection refers to, in the namespace of its objects.

@@ -23,7 +23,7 @@ use super::context::{Versions, key_of};
 use super::metrics::ControllerMetrics;
 use super::references::{Referent, ReferentKind};
 use super::wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
-use crate::api::KeycloakUser;
+use crate::api::{ALLOW_DELETIONS, KeycloakUser};
 use crate::realm::ConnectionName;
 
 /// Below the idle limit (240 s) at which some load balancers drop a connection without a word.
@@ -52,12 +52,13 @@ impl Scope {
     }
 }
 
-/// Users to look at: new ones, and those whose spec, finalizers or annotations changed. `gone` is told the UID of each
-/// that is no more.
+/// Users to look at: new ones, and those whose spec, finalizers or annotations changed. `seen` is
+/// told each that exists, `gone` the UID of each that is no more.
 pub(super) fn users(
     api: Api<DeserializeGuard<KeycloakUser>>,
     wake: Arc<WakeUsers>,
     claims: impl AsRef<Claims> + Send + 'static,
+    seen: impl Fn(&KeycloakUser) + Send + 'static,
     gone: impl Fn(&str) + Send + 'static,
     metrics: &ControllerMetrics,
 ) -> (Store<KeycloakUser>, impl Stream<Item = Result<KeycloakUser, Error>> + Send + 'static) {
@@ -68,6 +69,7 @@ pub(super) fn users(
             counted.appeared(user.metadata.uid.as_deref().unwrap_or_default());
             wake.references.set(&key_of(user), user_referents(user));
             claims.as_ref().set(user);
+            seen(user);
         }
         for change in changes.of(event, version) {
             if let Change::Gone { key, .. } = &change {
@@ -101,7 +103,7 @@ pub(super) fn connections<K: ConnectionKind>(
     metrics: &ControllerMetrics,
 ) -> (Store<K>, impl Stream<Item = Result<K, Error>> + Send + 'static) {
     let (reader, writer) = store();
-    let mut changes = Changes::default();
+    let (mut changes, mut allowances) = (Changes::default(), Changes::default());
     let remember = {
         let wake = Arc::clone(&wake);
         move |event: &Event<K>| {
@@ -121,6 +123,10 @@ pub(super) fn connections<K: ConnectionKind>(
                 gone(&K::name_of(namespace.clone(), name.clone()), uid);
             }
             wake.users_of(namespace, name);
+        }
+        for change in allowances.of(event, allowance) {
+            let (namespace, name) = change.key().clone();
+            wake.waiting_users_of(namespace, name);
         }
     };
     let stream = decoded(api, metrics)
@@ -148,6 +154,11 @@ fn version<K: Resource>(object: &K) -> String {
 /// Leaves out our own writes to the status.
 fn spec_version(connection: &impl Resource) -> String {
     connection.meta().generation.unwrap_or_default().to_string()
+}
+
+fn allowance(connection: &impl Resource) -> String {
+    let annotations = connection.meta().annotations.as_ref();
+    annotations.and_then(|annotations| annotations.get(ALLOW_DELETIONS)).cloned().unwrap_or_default()
 }
 
 /// Caches which Secrets and ConfigMaps there are, in which version, and tells of each that has changed. Their contents
@@ -342,7 +353,7 @@ mod tests {
         let user = laden("keycloakuser.dev/v1alpha1", "KeycloakUser", &json!({ "spec": { "username": "laden" } }));
         let (_server, client) = api_server(user).await;
         let claims = Arc::new(Claims::of_lists(1));
-        let (reader, stream) = users(Api::all(client), wake(), claims, |_| (), &ControllerMetrics::default());
+        let (reader, stream) = users(Api::all(client), wake(), claims, |_| (), |_| (), &ControllerMetrics::default());
         tokio::select! {
             listed = reader.wait_until_ready() => listed.unwrap(),
             () = stream.for_each(|_| ready(())) => panic!("the watch has ended"),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
@@ -12,7 +13,8 @@ use super::map::{Account, PASSWORD_KEY};
 use super::name;
 use super::options::{Format, ManifestOptions, Options, Secrets};
 use crate::api::{
-    Adoption, Attribute, ClientRoles, ConnectionReference, Credential, ExactField, GROUP, KeycloakUserSpec, VERSION,
+    Adoption, Attribute, ClientRoles, ConnectionReference, Credential, DeletionPolicy, ExactField, GROUP,
+    KeycloakUserSpec, VERSION,
 };
 
 /// Says who made a Secret, as Kubernetes recommends it.
@@ -191,6 +193,10 @@ struct Spec<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     adoption: Option<Adoption>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<&'a Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletion_policy: Option<DeletionPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     suspend: Option<bool>,
 }
 
@@ -212,6 +218,8 @@ impl<'a> Spec<'a> {
             groups,
             exact,
             adoption,
+            expires_at,
+            deletion_policy,
             suspend,
         } = spec;
         Self {
@@ -229,6 +237,8 @@ impl<'a> Spec<'a> {
             groups,
             exact,
             adoption: *adoption,
+            expires_at: expires_at.as_ref(),
+            deletion_policy: *deletion_policy,
             suspend: *suspend,
         }
     }

@@ -46,6 +46,8 @@ enum Sign {
     NoAccount,
     /// A new user gets an account, and no status.
     NoStatus,
+    /// A user that is deleted says KubernetesError and keeps its account.
+    NotDeleted,
     /// A user whose password changes says KubernetesError and keeps the old one.
     OldPassword,
     /// A connection whose certificate authorities change says KubernetesError.
@@ -59,7 +61,7 @@ enum Sign {
 const OURS: &str = "keycloakuser.dev";
 
 #[rustfmt::skip]
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 21] = [
     Row { role: "users", verb: "list", group: OURS, resource: "keycloakusers", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: OURS, resource: "keycloakconnections", sign: Sign::NotReady },
     Row { role: "watch", verb: "list", group: "", resource: "secrets", sign: Sign::NotReady },
@@ -72,8 +74,10 @@ const ROWS: [Row; 19] = [
     Row { role: "watch", verb: "get", group: "", resource: "configmaps", sign: Sign::AuthoritiesUnread },
     Row { role: "users", verb: "update", group: OURS, resource: "keycloakusers/status", sign: Sign::NoStatus },
     Row { role: "watch", verb: "update", group: OURS, resource: "keycloakconnections/status", sign: Sign::OldConnectionStatus },
+    Row { role: "watch", verb: "patch", group: OURS, resource: "keycloakconnections/status", sign: Sign::NotDeleted },
     Row { role: "watch", verb: "create", group: "events.k8s.io", resource: "events", sign: Sign::NoEvent },
     Row { role: "users", verb: "patch", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
+    Row { role: "users", verb: "get", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
     Row { role: "credential-key", verb: "create", group: "", resource: "secrets", sign: Sign::Ends },
     Row { role: "credential-key", verb: "get", group: "", resource: "secrets", sign: Sign::Ends },
     Row { role: "lease", verb: "get", group: "coordination.k8s.io", resource: "leases", sign: Sign::NoLease },
@@ -266,6 +270,11 @@ async fn see_sign(installed: &Installed<'_>, operator: &ChildOperator, row: &Row
             installed.until_denied(operator, row).await;
             assert_eq!(world.get_user(&new).await.status.and_then(|status| status.user_id), None, "{row:?}");
         }
+        Sign::NotDeleted => {
+            world.delete(name).await;
+            world.until(name, "KubernetesError").await;
+            assert!(world.keycloak.user(name).await.is_some(), "{row:?}");
+        }
         Sign::OldPassword => {
             world.change_secret(name, &[("password", "another-password")]).await;
             world.until(name, "KubernetesError").await;
@@ -310,6 +319,11 @@ fn each_right_of_a_pass(name: &str, signs: &[Sign]) {
 #[test]
 fn a_pass_that_may_not_read_what_it_needs_or_write_to_the_user_says_so() {
     each_right_of_a_pass("rights_pass", &[Sign::NoAccount, Sign::NoStatus, Sign::OldPassword, Sign::AuthoritiesUnread]);
+}
+
+#[test]
+fn a_deletion_that_may_not_be_counted_is_not_made_and_says_so() {
+    each_right_of_a_pass("rights_deletion", &[Sign::NotDeleted]);
 }
 
 #[test]
