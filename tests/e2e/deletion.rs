@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use keycloak_user_operator::api::{FINALIZER, KeycloakUser, RELEASE};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::support::{ChildOperator, condition, e2e, eventually, eventually_within};
+use crate::support::{ChildOperator, World, condition, e2e, eventually, eventually_within};
 
 #[test]
 fn an_account_that_is_gone_already_holds_nothing_back() {
@@ -49,44 +51,83 @@ fn an_account_whose_id_was_lost_is_found_by_its_birth_mark_under_another_name() 
     });
 }
 
-#[test]
-fn a_deletion_that_cannot_be_carried_out_says_why_and_can_be_released() {
-    e2e("a_deletion_that_cannot_be_carried_out", async |world, _operator| {
-        world.user("stuck", json!({ "username": "stuck" })).await;
-        let user = world.until("stuck", "Synced").await;
-        assert_eq!(user.finalizers(), [FINALIZER]);
-        world.disconnect("default").await;
-        world.delete("stuck").await;
-        eventually("a condition that says why", async || {
-            let user = world.get_user("stuck").await;
-            let ready = condition(&user, "Ready").unwrap();
-            let told = ready.reason == "ConnectionNotFound" && ready.message.contains("cannot be deleted");
-            if told { Ok(()) } else { Err(user.status) }
-        })
-        .await;
-        world.annotate("stuck", RELEASE, "true").await;
-        world.until_gone("stuck").await;
-        assert!(world.keycloak.user("stuck").await.is_some(), "the account was not touched");
-        world.until_event("stuck", "Released").await;
+/// What stands in the way of a deletion, how it comes about, and how it passes.
+struct Obstacle {
+    name: &'static str,
+    reason: &'static str,
+    rise: fn(&World) -> BoxFuture<'_, ()>,
+    pass: fn(&World) -> BoxFuture<'_, ()>,
+}
+
+const OBSTACLES: [Obstacle; 3] = [
+    Obstacle {
+        name: "keycloak_gone",
+        reason: "KeycloakUnreachable",
+        rise: |world| Box::pin(world.connection("default", json!({ "url": "http://127.0.0.1:9" }))),
+        pass: |world| Box::pin(world.connection("default", json!({}))),
+    },
+    Obstacle {
+        name: "connection_gone",
+        reason: "ConnectionNotFound",
+        rise: |world| Box::pin(world.disconnect("default")),
+        pass: |world| Box::pin(world.connection("default", json!({}))),
+    },
+    Obstacle {
+        name: "secret_gone",
+        reason: "ConnectionSecretNotFound",
+        rise: |world| {
+            Box::pin(async {
+                let secrets: Api<Secret> = world.api();
+                secrets.delete("keycloak-client", &DeleteParams::default()).await.expect("the Secret");
+            })
+        },
+        pass: |world| Box::pin(world.connect(json!({}))),
+    },
+];
+
+/// One resource is let go while the obstacle stands, the other one goes when it has passed.
+fn deletion_meets(obstacle: &Obstacle) {
+    e2e(obstacle.name, async |world, _operator| {
+        let names = ["released", "waiting"];
+        for name in names {
+            world.user(name, json!({ "username": name })).await;
+            assert_eq!(world.until(name, "Synced").await.finalizers(), [FINALIZER]);
+        }
+        (obstacle.rise)(&world).await;
+        for name in names {
+            world.delete(name).await;
+            eventually("a condition that says why", async || {
+                let user = world.get_user(name).await;
+                let ready = condition(&user, "Ready").unwrap();
+                let told = ready.reason == obstacle.reason && ready.message.contains("cannot be deleted");
+                if told { Ok(()) } else { Err(user.status) }
+            })
+            .await;
+        }
+        world.annotate("released", RELEASE, "true").await;
+        world.until_gone_within(Duration::from_secs(10), "released").await;
+        assert!(world.keycloak.user("released").await.is_some(), "the account was not touched");
+        world.until_event("released", "Released").await;
+
+        (obstacle.pass)(&world).await;
+        world.until_gone("waiting").await;
+        assert_eq!(world.keycloak.user("waiting").await, None);
     });
 }
 
 #[test]
-fn a_connection_that_comes_back_lets_the_deletion_go_on() {
-    e2e("a_connection_that_comes_back", async |world, _operator| {
-        world.user("wait", json!({ "username": "waits" })).await;
-        world.until("wait", "Synced").await;
-        world.disconnect("default").await;
-        world.delete("wait").await;
-        eventually("the condition", async || {
-            let user = world.get_user("wait").await;
-            if condition(&user, "Ready").unwrap().reason == "ConnectionNotFound" { Ok(()) } else { Err(user.status) }
-        })
-        .await;
-        world.connection("default", json!({})).await;
-        world.until_gone("wait").await;
-        assert_eq!(world.keycloak.user("waits").await, None);
-    });
+fn a_deletion_without_keycloak_waits_and_can_be_released() {
+    deletion_meets(&OBSTACLES[0]);
+}
+
+#[test]
+fn a_deletion_without_its_connection_waits_and_can_be_released() {
+    deletion_meets(&OBSTACLES[1]);
+}
+
+#[test]
+fn a_deletion_without_the_secret_of_the_connection_waits_and_can_be_released() {
+    deletion_meets(&OBSTACLES[2]);
 }
 
 #[test]
@@ -124,6 +165,12 @@ fn a_suspended_resource_can_be_released_and_leaves_no_trace_in_the_metrics() {
         assert!((suspended() - 2.0).abs() < f64::EPSILON);
         world.delete_and_wait("never-begun").await;
         world.delete("begun").await;
+        eventually("a condition that says that it waits", async || {
+            let user = world.get_user("begun").await;
+            let ready = condition(&user, "Ready").unwrap();
+            if ready.message.contains("the deletion waits: spec.suspend is true") { Ok(()) } else { Err(user.status) }
+        })
+        .await;
         world.annotate("begun", RELEASE, "true").await;
         world.until_gone("begun").await;
         assert!(world.keycloak.user("begun").await.is_some(), "no request was made");
@@ -162,13 +209,19 @@ fn a_realm_that_stays_away_for_a_minute_is_gone_with_its_accounts() {
     e2e("a_realm_that_stays_away", async |world, _operator| {
         world.user("realmless", json!({ "username": "realmless" })).await;
         world.until("realmless", "Synced").await;
+        world.user("impatient", json!({ "username": "impatient" })).await;
+        world.until("impatient", "Synced").await;
         world.keycloak.delete_realm().await;
-        world.delete("realmless").await;
-        eventually("a condition that says why", async || {
-            let user = world.get_user("realmless").await;
-            if condition(&user, "Ready").unwrap().reason == "RealmNotFound" { Ok(()) } else { Err(user.status) }
-        })
-        .await;
+        for name in ["impatient", "realmless"] {
+            world.delete(name).await;
+            eventually("a condition that says why", async || {
+                let user = world.get_user(name).await;
+                if condition(&user, "Ready").unwrap().reason == "RealmNotFound" { Ok(()) } else { Err(user.status) }
+            })
+            .await;
+        }
+        world.annotate("impatient", RELEASE, "true").await;
+        world.until_gone_within(Duration::from_secs(10), "impatient").await;
         // The next try after a minute of this answer: the backoff stands at 64 s by then, a tenth more or less.
         eventually_within(Duration::from_secs(150), "the resource is gone", async || {
             match world.api::<KeycloakUser>().get_opt("realmless").await.unwrap() {

@@ -177,4 +177,59 @@ impl Admin {
         let body: Value = response.json().await.unwrap_or_default();
         Err(body["error_description"].as_str().unwrap_or_default().to_owned())
     }
+
+    /// Logs in and keeps the tokens; offline ones outlive the login.
+    pub async fn sign_in(&self, username: &str, password: &str, offline: bool) -> Session {
+        let scope = if offline { "openid offline_access" } else { "openid" };
+        let form = [("grant_type", "password"), ("username", username), ("password", password), ("scope", scope)];
+        self.tokens(&form).await.expect("the login works")
+    }
+
+    /// Whether the session can be gone on with; the error of Keycloak if not.
+    pub async fn refresh(&self, session: &Session) -> Result<(), String> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", session.refresh_token.as_str())];
+        self.tokens(&form).await.map(drop)
+    }
+
+    async fn tokens(&self, form: &[(&str, &str)]) -> Result<Session, String> {
+        let url = format!("{}/realms/{}/protocol/openid-connect/token", self.url, self.realm);
+        let form: Vec<_> = form.iter().chain(&[("client_id", "login")]).collect();
+        let response = self.http.post(url).form(&form).send().await.expect("Keycloak answers");
+        let body: Value = response.json().await.expect("an answer is JSON");
+        let token = |name: &str| body[name].as_str().map(str::to_owned).ok_or_else(|| body.to_string());
+        Ok(Session { access_token: token("access_token")?, refresh_token: token("refresh_token")? })
+    }
+
+    /// Whether Keycloak itself still takes the access token.
+    pub async fn accepts(&self, session: &Session) -> bool {
+        let url = format!("{}/realms/{}/protocol/openid-connect/userinfo", self.url, self.realm);
+        let response = self.http.get(url).bearer_auth(&session.access_token).send().await.expect("Keycloak answers");
+        response.status().is_success()
+    }
+
+    /// How many offline sessions the account has with a client.
+    pub async fn offline_sessions(&self, username: &str, client: &str) -> usize {
+        let id = self.user(username).await.expect("the account exists")["id"].as_str().expect("an id").to_owned();
+        let clients = self.get(&format!("/clients?clientId={client}")).await;
+        let client = clients[0]["id"].as_str().expect("the client").to_owned();
+        self.get(&format!("/users/{id}/offline-sessions/{client}")).await.as_array().expect("sessions").len()
+    }
+
+    /// How many accounts there are that are not service accounts.
+    pub async fn count_users(&self) -> usize {
+        let count = self.get("/users/count").await.as_u64().expect("a number");
+        usize::try_from(count).expect("a small number")
+    }
+
+    /// When accounts were deleted, in milliseconds, oldest first.
+    pub async fn deletion_times(&self) -> Vec<i64> {
+        let events = self.get("/admin-events?max=1000&direction=asc&operationTypes=DELETE&resourceTypes=USER").await;
+        events.as_array().expect("events").iter().map(|event| event["time"].as_i64().expect("a time")).collect()
+    }
+}
+
+/// What a login gave.
+pub struct Session {
+    access_token: String,
+    refresh_token: String,
 }

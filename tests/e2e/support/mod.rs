@@ -3,6 +3,7 @@
 mod bed;
 mod chart;
 mod fault_proxy;
+mod held_watch;
 mod keycloak;
 mod keycloak_rights;
 mod operator;
@@ -13,7 +14,8 @@ mod world;
 pub use bed::{Bed, bed};
 pub use chart::Chart;
 pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Ledger};
-pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET};
+pub use held_watch::HeldWatch;
+pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;
 pub use wait::{eventually, eventually_within};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -19,7 +19,7 @@ use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Admin, Chart, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, bed, eventually};
+use super::{Admin, Chart, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, bed, eventually, eventually_within};
 
 /// A namespace, a realm, and clients for both.
 pub struct World {
@@ -259,7 +259,11 @@ impl World {
     }
 
     pub async fn until_gone(&self, name: &str) {
-        eventually(&format!("{name} is gone"), async || {
+        self.until_gone_within(Duration::from_secs(60), name).await;
+    }
+
+    pub async fn until_gone_within(&self, deadline: Duration, name: &str) {
+        eventually_within(deadline, &format!("{name} is gone"), async || {
             match self.api::<KeycloakUser>().get_opt(name).await.unwrap() {
                 None => Ok(()),
                 Some(user) => Err(user.status),

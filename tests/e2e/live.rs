@@ -1,0 +1,108 @@
+//! The last look before an account is made or goes: what the cache says may be of yesterday.
+
+use keycloak_user_operator::api::KeycloakUser;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::support::{HeldWatch, Operator, World, condition, e2e_with, eventually};
+
+/// Runs a test whose operator has a cache that can be held back, and a user `again` with an account.
+fn with_held_watch(name: &str, test: impl AsyncFnOnce(&World, &HeldWatch)) {
+    e2e_with(name, json!({}), async |world| {
+        world.connect(json!({})).await;
+        let chart = world.chart().await;
+        let watch = HeldWatch::start(&chart).await;
+        let _operator = Operator::start(&chart, &world.namespace).await;
+        world.user("again", json!({ "username": "again" })).await;
+        world.until("again", "Synced").await;
+        test(&world, &watch).await;
+    });
+}
+
+/// Deletes the user while its account cannot be deleted, and waits until the operator has seen it.
+async fn delete_without_connection(world: &World) {
+    world.disconnect("default").await;
+    world.delete("again").await;
+    until_blocked_by(world, "ConnectionNotFound").await;
+}
+
+async fn until_blocked_by(world: &World, reason: &str) {
+    eventually(&format!("blocked by {reason}"), async || {
+        let user = world.get_user("again").await;
+        let blocked = condition(&user, "Ready").is_some_and(|ready| ready.reason == reason);
+        if blocked { Ok(()) } else { Err(user.status) }
+    })
+    .await;
+}
+
+/// Takes the finalizers off by hand, so that the user goes.
+async fn force_off(world: &World) {
+    let users: Api<KeycloakUser> = world.api();
+    let patch = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    users.patch("again", &PatchParams::default(), &patch).await.expect("the user");
+    world.until_gone("again").await;
+}
+
+/// Lets the operator go on with what it knows, until it has looked at the user so often by itself.
+async fn go_on(world: &World, watch: &HeldWatch) {
+    let before = watch.reads_of("again");
+    world.connection("default", json!({})).await;
+    eventually("two looks at the user", async || {
+        let looks = watch.reads_of("again") - before;
+        if looks >= 2 { Ok(()) } else { Err(looks) }
+    })
+    .await;
+}
+
+fn id_of(account: Option<&Value>) -> &str {
+    account.and_then(|account| account["id"].as_str()).expect("an account")
+}
+
+#[test]
+fn a_user_that_was_deleted_and_made_again_keeps_its_account_though_the_cache_is_behind() {
+    with_held_watch("live_made_again", async |world, watch| {
+        let account = world.keycloak.user("again").await;
+        delete_without_connection(world).await;
+        watch.hold(true);
+        force_off(world).await;
+        world.user("again", json!({ "username": "again" })).await;
+        let owns = Patch::Merge(json!({ "status": { "userId": id_of(account.as_ref()) } }));
+        world.api::<KeycloakUser>().patch_status("again", &PatchParams::default(), &owns).await.expect("the user");
+        go_on(world, watch).await;
+        assert_eq!(world.keycloak.user("again").await, account, "the new user's account was not touched");
+        watch.hold(false);
+        world.until("again", "ForeignAccount").await;
+        assert_eq!(world.keycloak.user("again").await, account);
+    });
+}
+
+#[test]
+fn a_policy_that_changed_while_the_cache_was_behind_is_honoured() {
+    with_held_watch("live_policy", async |world, watch| {
+        let account = world.keycloak.user("again").await;
+        delete_without_connection(world).await;
+        watch.hold(true);
+        world.user("again", json!({ "username": "again", "deletionPolicy": "Orphan" })).await;
+        go_on(world, watch).await;
+        watch.hold(false);
+        world.until_gone("again").await;
+        assert_eq!(world.keycloak.user("again").await, account);
+    });
+}
+
+#[test]
+fn no_account_is_made_for_a_user_that_is_gone_already() {
+    with_held_watch("live_gone", async |world, watch| {
+        world.delete_and_wait("again").await;
+        world.disconnect("default").await;
+        world.user("again", json!({ "username": "again" })).await;
+        until_blocked_by(world, "ConnectionNotFound").await;
+        watch.hold(true);
+        world.delete("again").await;
+        force_off(world).await;
+        go_on(world, watch).await;
+        assert_eq!(world.keycloak.user("again").await, None);
+        watch.hold(false);
+    });
+}
