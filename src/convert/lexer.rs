@@ -24,6 +24,8 @@ const MAX_DEPTH: usize = 128;
 const MAX_ATTRIBUTES: usize = 256;
 /// The namespace of attributes that speak of a schema; nothing in it is looked at.
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// What no element can be in: the parser sees to prefixes, and not to the default.
+const RESERVED: [&str; 2] = ["http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"];
 /// The namespace of the types of a schema.
 const SCHEMA: &str = "http://www.w3.org/2001/XMLSchema";
 
@@ -314,6 +316,10 @@ impl<'r> Lexer<'r> {
             // One name can have two prefixes.
             if !names.insert(name) || namespace.is_some_and(|namespace| !expanded.insert((namespace, local))) {
                 return Err(self.flaw(offset, MarkupError::AttributeTwice));
+            }
+            let is_undone = name.starts_with("xmlns:") && value.is_empty();
+            if is_undone || (name == "xmlns" && RESERVED.contains(&value)) {
+                return Err(self.flaw(offset, MarkupError::Namespaces));
             }
             if QName(name).as_namespace_binding().is_none() {
                 let about = self.about(namespace, local, name, value);

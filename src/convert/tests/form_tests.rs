@@ -102,6 +102,11 @@ fn tags_fit_together() {
     breaks("<User a='1' a='2'/>", "1:13: error: this attribute stands twice in one tag");
     let twice = "<User xmlns:x='u' xmlns:y='u' x:a='1' y:a='2'/>";
     breaks(twice, "1:39: error: this attribute stands twice in one tag");
+    for reserved in ["http://www.w3.org/2000/xmlns/", "http://www.w3.org/XML/1998/namespace"] {
+        let document = format!("<User xmlns='{reserved}'/>");
+        breaks(document, "1:7: error: the namespaces of this element are malformed");
+    }
+    breaks("<User xmlns:p=''/>", "1:7: error: the namespaces of this element are malformed");
     breaks("<User a='1'b='2'/>", "1:12: error: this attribute is malformed");
     breaks("<User><FirstName", "1:7: error: this markup is not complete");
     breaks("<User><!-- x", "1:7: error: this markup is not complete");
