@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::api::{custom_resource_definitions, render_definition};
-use crate::controller::{Scope, Settings};
+use crate::controller::{LONGEST_SILENCE, Scope, Settings};
 use crate::keycloak::Fence;
 use crate::process::{self, Candidate, Health, LogFormat};
 use lead::Metrics;
@@ -134,7 +134,7 @@ fn run(args: RunArgs) -> Result<(), Failure> {
 /// Runs the controller and the port for probes until a signal; the end of either is the end of both.
 async fn operate(args: RunArgs) -> Result<(), Failure> {
     let shutdown = process::on_signal()?;
-    let client = kube::Client::try_default().await?;
+    let client = kubernetes_client().await?;
     let (health, metrics, mut registry) = (Health::default(), Metrics::default(), Registry::default());
     metrics.register(&mut registry);
     info!(version = env!("CARGO_PKG_VERSION"), port = args.http_port, "starting");
@@ -154,6 +154,15 @@ async fn operate(args: RunArgs) -> Result<(), Failure> {
     }
     close_port.cancel();
     outcome
+}
+
+/// A connection on which nothing has come for too long is given up: kube watches over the silence of a watch, but not over
+/// that before the head of its answer.
+async fn kubernetes_client() -> Result<kube::Client, Failure> {
+    let mut config = kube::Config::infer().await?;
+    config.read_timeout = Some(LONGEST_SILENCE);
+    config.reset_reader_on_write = true;
+    Ok(kube::Client::try_from(config)?)
 }
 
 fn port_ended(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Failure {

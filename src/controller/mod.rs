@@ -27,6 +27,7 @@ mod reconcile;
 mod recorded_rights;
 mod references;
 mod report;
+mod retries;
 mod rights;
 mod secret_content;
 mod selection;
@@ -57,7 +58,7 @@ use tracing::{debug, info};
 pub use credential_key::CredentialKeyError;
 pub use error::{ActError, Class, DereferenceError, Error, ObserveError};
 pub use metrics::ControllerMetrics;
-pub use watch::Scope;
+pub use watch::{LONGEST_SILENCE, Scope};
 
 use backoff::Backoff;
 use brake::Brakes;
@@ -66,6 +67,7 @@ use connection_kind::ConnectionKind;
 use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
 use references::References;
+use retries::Retries;
 use wake::{WakeConnections, WakeUsers};
 
 use crate::api::KeycloakUser;
@@ -319,6 +321,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
     Controller::for_stream(changed, cache)
+        .trigger_backoff(Retries::of_controller())
         .reconcile_on(woken)
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())

@@ -4,6 +4,7 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
@@ -22,12 +23,16 @@ use super::connection_kind::ConnectionKind;
 use super::context::{Versions, key_of};
 use super::metrics::ControllerMetrics;
 use super::references::{Referent, ReferentKind};
+use super::retries::Retries;
 use super::wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
 use crate::api::{ALLOW_DELETIONS, KeycloakUser};
 use crate::realm::ConnectionName;
 
-/// Below the idle limit (240 s) at which some load balancers drop a connection without a word.
-const WATCH_SECONDS: u32 = 200;
+/// A watch is asked for anew so often: a connection that has died without a word is noticed that soon, and no load
+/// balancer takes a quiet one for idle.
+const WATCH_SECONDS: u32 = 45;
+/// So long nothing comes on a connection that is alive: a quiet watch ends before.
+pub const LONGEST_SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 5);
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The namespaces that one set of streams covers.
@@ -187,7 +192,7 @@ where
     let (reader, writer) = store();
     let mut changes = Changes::default();
     let stream = watcher(api, config())
-        .default_backoff()
+        .backoff(Retries::of_stream())
         .modify(|object: &mut PartialObjectMeta<K>| {
             strip(object);
             object.metadata.labels = None;
@@ -221,7 +226,7 @@ pub(super) fn spawn_namespaces(
     let (reader, writer) = store();
     let mut changes = Changes::default();
     let stream = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), config)
-        .default_backoff()
+        .backoff(Retries::of_stream())
         .modify(|namespace| {
             strip(namespace);
             namespace.metadata.annotations = None;
@@ -259,7 +264,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
     let metrics = metrics.clone();
-    watcher(api, config()).default_backoff().filter_map(move |event| {
+    watcher(api, config()).backoff(Retries::of_stream()).filter_map(move |event| {
         log_failure(&event, &K::kind(&()));
         ready(readable(event, &metrics))
     })

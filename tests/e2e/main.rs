@@ -16,11 +16,13 @@
 
 mod admission;
 mod adoption;
+mod api_server;
 mod beds;
 mod brake;
 mod chart;
 mod connections;
 mod conversion;
+mod crashes;
 mod credentials;
 mod deletion;
 mod enabled;

@@ -13,13 +13,13 @@ mod world;
 
 pub use bed::{Bed, bed};
 pub use chart::Chart;
-pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Ledger};
+pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Server};
 pub use held_watch::HeldWatch;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;
 pub use wait::{eventually, eventually_within};
-pub use world::{World, condition, e2e, e2e_with, ready_reason};
+pub use world::{World, condition, e2e, e2e_with, in_world, ready_reason};
 
 use serde_json::{Value, json};
 

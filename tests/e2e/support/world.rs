@@ -37,29 +37,36 @@ pub fn e2e<F: Future<Output = ()>>(name: &str, test: impl FnOnce(World, Operator
     });
 }
 
-/// Runs a test in a world of its own, whose realm has these settings, and cleans up however it ends.
+/// Runs a test in a world of its own, whose realm has these settings.
 pub fn e2e_with<F: Future<Output = ()>>(name: &str, realm: Value, test: impl FnOnce(World) -> F) {
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let outcome = runtime.block_on(async {
-        let world = World::create(name, realm).await;
-        let remains = World {
-            namespace: world.namespace.clone(),
-            client: world.client.clone(),
-            keycloak: Admin::of_bed(&world.keycloak.realm),
-        };
-        let outcome = AssertUnwindSafe(test(world)).catch_unwind().await;
-        if outcome.is_err() {
-            remains.explain().await;
-        }
-        remains.destroy().await;
-        outcome
-    });
+    let outcome = runtime.block_on(in_world(name, realm, test));
     runtime.shutdown_background();
     bed().note_duration(name, started.elapsed());
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Runs something in a world of its own, whose realm has these settings, and cleans up however it ends.
+pub async fn in_world<F: Future<Output = ()>>(
+    name: &str,
+    realm: Value,
+    test: impl FnOnce(World) -> F,
+) -> std::thread::Result<()> {
+    let world = World::create(name, realm).await;
+    let remains = World {
+        namespace: world.namespace.clone(),
+        client: world.client.clone(),
+        keycloak: Admin::of_bed(&world.keycloak.realm),
+    };
+    let outcome = AssertUnwindSafe(test(world)).catch_unwind().await;
+    if outcome.is_err() {
+        remains.explain().await;
+    }
+    remains.destroy().await;
+    outcome
 }
 
 impl World {

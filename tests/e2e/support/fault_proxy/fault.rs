@@ -1,5 +1,8 @@
 //! The trouble that a proxy can make.
 
+use std::fmt;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 
@@ -16,6 +19,39 @@ pub enum Fault {
     LoseAnswer,
     /// Taken, and never answered; the server never hears of it.
     Silence,
+    /// The operator is killed.
+    Crash(Moment, Kill),
+}
+
+/// When the operator is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The server has not heard of the request.
+    Before,
+    /// The server has done it, and the answer was not delivered.
+    Unanswered,
+    /// The answer has arrived.
+    After,
+}
+
+/// Kills the operator; when it returns, the process is gone.
+#[derive(Clone)]
+pub struct Kill(Arc<dyn Fn() + Send + Sync>);
+
+impl Kill {
+    pub fn by(kill: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(kill))
+    }
+
+    pub(super) fn now(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Kill {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Kill")
+    }
 }
 
 /// An answer of the proxy's own.

@@ -9,6 +9,7 @@ use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::request::Parts;
@@ -19,13 +20,16 @@ use tokio::sync::watch;
 
 pub use certificates::{Authority, Flaw};
 pub use door::Door;
-pub use fault::{Answer, Fault};
-pub use ledger::{Call, Ledger};
+pub use fault::{Answer, Fault, Kill, Moment};
+pub use ledger::{Call, Ledger, Server};
 
 use door::Wish;
 use fault::Rule;
 
 use super::{Chart, bed};
+
+/// So long after it is there an answer has arrived on the same machine.
+const ARRIVAL: Duration = Duration::from_millis(20);
 
 /// A proxy with an address of its own. It lives as long as the runtime of the test.
 pub struct FaultProxy {
@@ -35,6 +39,7 @@ pub struct FaultProxy {
 
 struct Inner {
     who: String,
+    server: Server,
     upstream: String,
     http: reqwest::Client,
     ledger: Ledger,
@@ -55,7 +60,7 @@ struct BrokenOff;
 impl FaultProxy {
     /// One before the bed's Keycloak, over plain HTTP at first.
     pub fn before_keycloak(who: &str, ledger: &Ledger) -> Self {
-        Self::start(who, bed().keycloak_url(), reqwest::Client::new(), ledger)
+        Self::start(who, Server::Keycloak, bed().keycloak_url(), reqwest::Client::new(), ledger)
     }
 
     /// One before the bed's API server; the chart's kubeconfig leads to it from now on.
@@ -63,19 +68,20 @@ impl FaultProxy {
         let certificate = std::fs::read(bed().kube_ca()).expect("the certificate");
         let authorities = [reqwest::Certificate::from_pem(&certificate).expect("a certificate")];
         let http = reqwest::Client::builder().tls_certs_only(authorities).build().expect("a client");
-        let proxy = Self::start(who, bed().kube_url(), http, ledger);
+        let proxy = Self::start(who, Server::Kubernetes, bed().kube_url(), http, ledger);
         let kubeconfig = std::fs::read_to_string(&chart.kubeconfig).expect("our kubeconfig");
         std::fs::write(&chart.kubeconfig, kubeconfig.replace(bed().kube_url(), &proxy.url())).expect("our kubeconfig");
         proxy
     }
 
-    fn start(who: &str, upstream: &str, http: reqwest::Client, ledger: &Ledger) -> Self {
+    fn start(who: &str, server: Server, upstream: &str, http: reqwest::Client, ledger: &Ledger) -> Self {
         let socket = door::reserve((Ipv4Addr::LOCALHOST, 0).into());
         let address = socket.local_addr().expect("an address");
         let (wishes, wished) = watch::channel(Wish { door: Door::Open, abrupt: false, number: 0 });
         let (fulfil, fulfilled) = watch::channel(0);
         let inner = Arc::new(Inner {
             who: who.to_owned(),
+            server,
             upstream: upstream.to_owned(),
             http,
             ledger: ledger.clone(),
@@ -126,6 +132,12 @@ impl FaultProxy {
         *self.inner.appointment.lock().unwrap() = Some((answers, door));
     }
 
+    /// Breaks off everything that is under way.
+    pub async fn interrupt(&self) {
+        let door = self.inner.wishes.borrow().door.clone();
+        self.inner.move_door(door, true).await;
+    }
+
     /// The largest number of requests that were under way at one time.
     pub fn most_at_once(&self) -> usize {
         self.inner.most_at_once.load(Ordering::SeqCst)
@@ -158,8 +170,12 @@ impl Inner {
         if self.wishes.borrow().number > admitted {
             return Err(BrokenOff);
         }
+        if self.ledger.is_closed() {
+            pending().await
+        }
         let call = Call {
             who: self.who.clone(),
+            server: self.server,
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
@@ -185,6 +201,23 @@ impl Inner {
                 Err(BrokenOff)
             }
             Fault::Silence => pending().await,
+            Fault::Crash(moment, kill) => {
+                self.ledger.close();
+                if moment == Moment::Before {
+                    kill.now();
+                    return Err(BrokenOff);
+                }
+                let answer = self.pass_on(index, head, body).await?;
+                if moment == Moment::Unanswered {
+                    kill.now();
+                    return Err(BrokenOff);
+                }
+                tokio::spawn(async move {
+                    tokio::time::sleep(ARRIVAL).await;
+                    kill.now();
+                });
+                Ok(streamed(answer))
+            }
         }
     }
 
