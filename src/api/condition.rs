@@ -90,6 +90,7 @@ reasons! {
     InvalidSpec = "The spec breaks a rule of the schema. Correct it.",
     NotGranted = "The grants of the connection do not allow a value. The message names the rule and the value. Choose another, or have the grants extended.",
     ForeignAccount = "An account of that name or id exists that this resource did not create; it is left alone. Delete or rename one of the two.",
+    Conflict = "Another KeycloakUser declares the same account, and has created it or is older; this one takes over when that one goes. Delete one of the two.",
     UsernameTaken = "Another account of the realm has that username. Choose another, or rename that account.",
     EmailTaken = "Another account of the realm has that e-mail address. Change one of the two.",
     ValueRejected = "Keycloak refuses a value, by the realm's user profile or otherwise. The message names it.",
@@ -106,6 +107,7 @@ reasons! {
     Released = "The resource was let go without a request to Keycloak, as its annotation asks. Events only.",
     RealmGone = "The resource is gone: the server has said for a minute that the realm does not exist. Events only.",
     Adopted = "An account that the resource did not create was taken over. Events only.",
+    HandedOver = "The resource is gone; the account stays for another resource that declares it and may take it over. Events only.",
     AccountKept = "The resource is gone; the account stays, since `deletionPolicy` says so or the resource did not make it. Events only.",
     AccountDisabled = "The resource is gone; the account is disabled and its sessions are ended, as `deletionPolicy` says. Events only.",
 }

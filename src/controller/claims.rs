@@ -1,11 +1,19 @@
 //! Which resource an account belongs to, over all namespaces that are watched.
+//!
+//! An account belongs to the resource that can prove it: by its mark, as the one that created it. Where none can, it
+//! belongs to the oldest of those that hold it by taking over; of those that would create it, to the oldest that may.
+//! What a status says counts only when a pass of this process has found it to be so.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 
+use super::context::key_of;
 use super::observe::mark_of;
+use super::references::Referrer;
 use crate::api::KeycloakUser;
 use crate::domain::{BirthMark, ObservedUser};
 
@@ -20,12 +28,58 @@ struct Maps {
     claims: HashMap<String, Claim>,
     by_user_id: HashMap<String, BTreeSet<String>>,
     by_mark: HashMap<BirthMark, BTreeSet<String>>,
+    by_name: HashMap<String, BTreeSet<String>>,
+    /// Those that wait for a resource to let go of an account.
+    waiting: HashMap<String, BTreeMap<String, Waker>>,
 }
 
 #[derive(Clone, Debug)]
 struct Claim {
     user_id: Option<String>,
     mark: BirthMark,
+    /// The username that it declares, as Keycloak stores it.
+    name: String,
+    key: Referrer,
+    /// Its generation, and whether it is deleted: what a pass found holds for as long as they stay.
+    state: (Option<i64>, bool),
+    found: Option<Finding>,
+    /// The realm in which it may have that name.
+    realm: Option<String>,
+}
+
+/// What the last pass over a resource found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// The account that is its own.
+    pub(super) holds: Option<String>,
+    /// The account that it would take over if its owner went.
+    pub(super) inherits: Option<String>,
+}
+
+/// Wakes a resource.
+#[derive(Clone, Debug)]
+pub(super) struct Waker {
+    pub(super) user: ObjectRef<KeycloakUser>,
+    pub(super) queue: UnboundedSender<ObjectRef<KeycloakUser>>,
+}
+
+/// Who else has a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rival {
+    /// Nobody whose claim comes first.
+    None,
+    /// Perhaps one that no pass has looked at yet.
+    Unknown,
+    /// This one.
+    Known(Owner),
+}
+
+/// A resource that an account belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) uid: String,
+    pub(super) namespace: String,
+    pub(super) name: String,
 }
 
 impl Claims {
@@ -34,48 +88,192 @@ impl Claims {
         Self(Mutex::new(Maps { missing: lists, ..Maps::default() }))
     }
 
+    fn maps(&self) -> std::sync::MutexGuard<'_, Maps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One more list has been read.
     pub(super) fn listed(&self) {
-        let mut maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut maps = self.maps();
         maps.missing = maps.missing.saturating_sub(1);
     }
 
     /// Replaces what is known of a resource.
     pub(super) fn set(&self, user: &KeycloakUser) {
-        let user_id = user.status.as_ref().and_then(|status| status.user_id.clone());
-        let claim = Claim { user_id, mark: mark_of(user) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).set(user.uid().unwrap_or_default(), claim);
+        let claim = Claim {
+            user_id: user.status.as_ref().and_then(|status| status.user_id.clone()),
+            mark: mark_of(user),
+            name: user.spec.username.to_lowercase(),
+            key: key_of(user),
+            state: (user.metadata.generation, user.metadata.deletion_timestamp.is_some()),
+            found: None,
+            realm: None,
+        };
+        self.maps().set(user.uid().unwrap_or_default(), claim);
     }
 
-    /// Forgets a resource that is gone.
+    /// Forgets a resource that is gone, and wakes those that waited for it.
     pub(super) fn remove(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let mut maps = self.maps();
+        maps.remove(uid);
+        maps.wake(uid);
+    }
+
+    /// Notes what a pass has found.
+    pub(super) fn found(&self, uid: &str, finding: Finding) {
+        if let Some(claim) = self.maps().claims.get_mut(uid) {
+            claim.found = Some(finding);
+        }
+    }
+
+    /// Notes that a resource may have the name that it declares, in that realm.
+    pub(super) fn may_be_named(&self, uid: &str, realm: &str) {
+        if let Some(claim) = self.maps().claims.get_mut(uid) {
+            claim.realm = Some(realm.to_owned());
+        }
+    }
+
+    /// Notes that a resource is to be woken when that one changes or goes.
+    pub(super) fn wait(&self, uid: &str, owner: &str, waker: Waker) {
+        let mut maps = self.maps();
+        if maps.claims.contains_key(owner) {
+            maps.waiting.entry(owner.to_owned()).or_default().insert(uid.to_owned(), waker);
+        } else {
+            waker.wake();
+        }
+    }
+
+    /// Wakes those that wait for that resource: something of its account has changed.
+    pub(super) fn wake(&self, owner: &str) {
+        self.maps().wake(owner);
     }
 
     /// Whether every list has been read.
     pub(super) fn are_complete(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).missing == 0
+        self.maps().missing == 0
+    }
+
+    /// Whether another resource declares that name, in whatever realm.
+    pub(super) fn has_namesakes(&self, uid: &str, name: &str) -> bool {
+        self.maps().namesakes(uid, name).next().is_some()
+    }
+
+    /// Who has the older claim to create the account of that name in that realm.
+    pub(super) fn senior_namesake(&self, uid: &str, name: &str, realm: &str) -> Rival {
+        let maps = self.maps();
+        let Some(mine) = maps.claims.get(uid).map(|claim| claim.age(uid)) else {
+            return Rival::None;
+        };
+        let seniors = maps.namesakes(uid, name).filter(|(other, claim)| !claim.state.1 && claim.age(other) < mine);
+        first(seniors.filter_map(|(other, claim)| match (&claim.found, &claim.realm) {
+            (None, _) => Some(Rival::Unknown),
+            (Some(_), Some(theirs)) if theirs == realm => Some(claim.owns(other)),
+            (Some(_), _) => None,
+        }))
+    }
+
+    /// Whose the account is rather than that resource's, which can prove that it created it, or cannot.
+    pub(super) fn rival_for(&self, uid: &str, account: &ObservedUser, proven: bool) -> Rival {
+        let maps = self.maps();
+        if !proven && maps.missing > 0 {
+            return Rival::Unknown;
+        }
+        let name = account.username.to_lowercase();
+        let mine = maps.claims.get(uid).map(|claim| claim.age(uid));
+        first(maps.claimants(uid, account).chain(maps.namesakes(uid, &name)).filter_map(|(other, claim)| {
+            let senior = mine.as_ref().is_some_and(|mine| claim.age(other) < *mine);
+            let named = claim.user_id.as_deref().map(|id| id == account.id.as_str());
+            match (proven, claim.mark.is_on(account)) {
+                (false, true) if named != Some(false) => Some(claim.owns(other)),
+                // Marks repeat: only a status that names the account as well makes it a rival.
+                (true, true) if senior && named == Some(true) => Some(claim.owns(other)),
+                (false, _) if senior => claim.rivals_by_holding(other, account),
+                (true | false, _) => None,
+            }
+        }))
+    }
+
+    /// Who takes over the account of a resource that is deleted.
+    pub(super) fn heir(&self, uid: &str, account: &ObservedUser) -> Rival {
+        let maps = self.maps();
+        if maps.missing > 0 {
+            return Rival::Unknown;
+        }
+        let name = account.username.to_lowercase();
+        let namesakes = maps.namesakes(uid, &name);
+        first(namesakes.chain(maps.claimants(uid, account)).filter(|(_, claim)| !claim.state.1).filter_map(
+            |(other, claim)| match &claim.found {
+                None => Some(Rival::Unknown),
+                Some(found) if found.inherits.as_deref() == Some(account.id.as_str()) => Some(claim.owns(other)),
+                Some(_) => None,
+            },
+        ))
     }
 
     /// Whether that account may belong to another resource than that one: one whose status names it, or one with the
     /// account's mark that names none.
     pub(super) fn may_be_of_another(&self, uid: &str, account: &ObservedUser) -> bool {
-        let maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = account.created_timestamp.and_then(|created| maps.by_mark.get(&BirthMark::read(created)));
-        let idless = |other: &&String| maps.claims.get(*other).is_some_and(|claim| claim.user_id.is_none());
-        let by_id = maps.by_user_id.get(account.id.as_str()).into_iter().flatten();
-        let mut others = by_id.chain(mark.into_iter().flatten().filter(idless)).filter(|other| *other != uid);
-        others.next().is_some()
+        self.maps().claimants(uid, account).next().is_some()
     }
 }
 
+impl Claim {
+    /// The older resource comes first; of two of one second that with the smaller UID.
+    fn age<'a>(&self, uid: &'a str) -> (i64, &'a str) {
+        (self.mark.milliseconds() / 1000, uid)
+    }
+
+    /// A pass has found the account to be its own, or has not looked yet.
+    fn rivals_by_holding(&self, uid: &str, account: &ObservedUser) -> Option<Rival> {
+        match &self.found {
+            None => Some(Rival::Unknown),
+            Some(found) if found.holds.as_deref() == Some(account.id.as_str()) => Some(self.owns(uid)),
+            Some(_) => None,
+        }
+    }
+
+    fn owns(&self, uid: &str) -> Rival {
+        let (namespace, name) = self.key.clone();
+        Rival::Known(Owner { uid: uid.to_owned(), namespace, name })
+    }
+}
+
+impl Waker {
+    /// A queue that is gone belongs to a controller that has stopped.
+    fn wake(&self) {
+        let _ = self.queue.unbounded_send(self.user.clone());
+    }
+}
+
+/// A rival that is known settles the matter; one that may be there keeps it open.
+fn first(rivals: impl Iterator<Item = Rival>) -> Rival {
+    let mut outcome = Rival::None;
+    for rival in rivals {
+        match rival {
+            Rival::Known(_) => return rival,
+            Rival::Unknown => outcome = Rival::Unknown,
+            Rival::None => {}
+        }
+    }
+    outcome
+}
+
 impl Maps {
-    fn set(&mut self, uid: String, claim: Claim) {
+    fn set(&mut self, uid: String, mut claim: Claim) {
+        if let Some(before) = self.claims.get(&uid) {
+            if before.state == claim.state {
+                claim.found.clone_from(&before.found);
+                claim.realm.clone_from(&before.realm);
+            } else {
+                self.wake(&uid);
+            }
+        }
         self.remove(&uid);
         if let Some(id) = &claim.user_id {
             self.by_user_id.entry(id.clone()).or_default().insert(uid.clone());
         }
         self.by_mark.entry(claim.mark).or_default().insert(uid.clone());
+        self.by_name.entry(claim.name.clone()).or_default().insert(uid.clone());
         self.claims.insert(uid, claim);
     }
 
@@ -87,6 +285,34 @@ impl Maps {
             leave(&mut self.by_user_id, &id, uid);
         }
         leave(&mut self.by_mark, &claim.mark, uid);
+        leave(&mut self.by_name, &claim.name, uid);
+    }
+
+    fn wake(&mut self, owner: &str) {
+        for waker in self.waiting.remove(owner).into_iter().flat_map(BTreeMap::into_values) {
+            waker.wake();
+        }
+    }
+
+    /// Others that declare that name.
+    fn namesakes(&self, uid: &str, name: &str) -> impl Iterator<Item = (&str, &Claim)> {
+        self.others(uid, self.by_name.get(name).into_iter().flatten())
+    }
+
+    /// Others whose status names the account, or that carry its mark and name none.
+    fn claimants(&self, uid: &str, account: &ObservedUser) -> impl Iterator<Item = (&str, &Claim)> {
+        let by_id = self.by_user_id.get(account.id.as_str()).into_iter().flatten();
+        let mark = account.created_timestamp.and_then(|created| self.by_mark.get(&BirthMark::read(created)));
+        let idless = |other: &&String| self.claims.get(*other).is_some_and(|claim| claim.user_id.is_none());
+        self.others(uid, by_id.chain(mark.into_iter().flatten().filter(idless)))
+    }
+
+    fn others<'a>(
+        &'a self,
+        uid: &str,
+        uids: impl Iterator<Item = &'a String>,
+    ) -> impl Iterator<Item = (&'a str, &'a Claim)> {
+        uids.filter(move |other| *other != uid).filter_map(|other| Some((other.as_str(), self.claims.get(other)?)))
     }
 }
 
@@ -100,67 +326,5 @@ fn leave<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<String>>, key: &
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const ID: &str = "8c7d2f3e-0000-4000-8000-000000000000";
-
-    fn resource(uid: &str, user_id: Option<&str>) -> KeycloakUser {
-        let metadata =
-            json!({ "name": uid, "namespace": "ns", "uid": uid, "creationTimestamp": "2026-01-01T00:00:00Z" });
-        serde_json::from_value(json!({
-            "apiVersion": "keycloakuser.dev/v1alpha1", "kind": "KeycloakUser", "metadata": metadata,
-            "spec": { "username": "any" }, "status": { "userId": user_id },
-        }))
-        .unwrap()
-    }
-
-    fn account(born_with: &KeycloakUser) -> ObservedUser {
-        ObservedUser {
-            id: crate::domain::UserId::parse(ID).unwrap(),
-            created_timestamp: Some(mark_of(born_with).milliseconds()),
-            username: "any".to_owned(),
-            first_name: String::new(),
-            last_name: String::new(),
-            email: String::new(),
-            email_verified: false,
-            enabled: true,
-            attributes: std::collections::BTreeMap::new(),
-            required_actions: std::collections::BTreeSet::new(),
-        }
-    }
-
-    #[test]
-    fn an_account_is_of_another_if_its_status_names_it() {
-        let claims = Claims::of_lists(0);
-        claims.set(&resource("mine", None));
-        assert!(!claims.may_be_of_another("mine", &account(&resource("mine", None))));
-        claims.set(&resource("theirs", Some(ID)));
-        assert!(claims.may_be_of_another("mine", &account(&resource("mine", None))));
-        claims.set(&resource("theirs", Some("11111111-0000-4000-8000-000000000000")));
-        assert!(!claims.may_be_of_another("mine", &account(&resource("mine", None))));
-    }
-
-    #[test]
-    fn an_account_is_of_another_with_the_same_mark_that_has_none() {
-        let claims = Claims::of_lists(0);
-        let theirs = account(&resource("theirs", None));
-        claims.set(&resource("theirs", None));
-        assert!(claims.may_be_of_another("mine", &theirs));
-        claims.remove("theirs");
-        assert!(!claims.may_be_of_another("mine", &theirs));
-        let maps = claims.0.lock().unwrap();
-        assert!(maps.by_mark.is_empty() && maps.claims.is_empty(), "nothing is kept of what is gone");
-    }
-
-    #[test]
-    fn claims_are_complete_when_every_list_has_been_read() {
-        let claims = Claims::of_lists(2);
-        claims.listed();
-        assert!(!claims.are_complete());
-        claims.listed();
-        assert!(claims.are_complete());
-    }
-}
+#[path = "claims_tests.rs"]
+mod tests;

@@ -9,8 +9,8 @@ use super::dereference::Connection;
 use super::error::{ActError, Error, ObserveError};
 use super::observe::{Account, Origin, Search};
 use super::outcome::{Farewell, Outcome};
-use super::status::Draft;
-use super::{brake, dereference, finalizer, live, takeover};
+use super::status::{Adopted, Draft};
+use super::{brake, dereference, finalizer, live, rivals, takeover};
 use crate::api::{DeletionPolicy, KeycloakUser, RELEASE, Reason, desired_user};
 use crate::domain::{Ending, ObservedUser, ProfileUpdate};
 use crate::keycloak::{Client, ErrorKind, KeycloakError, Operation};
@@ -23,7 +23,7 @@ pub(super) async fn cleanup(context: &Context, user: &KeycloakUser, draft: &mut 
     if !finalizer::is_set(user) {
         return Ok(Outcome::Deleted(None));
     }
-    let outcome = match ending(user, draft.adopted) {
+    let outcome = match ending(user, draft.adopted != Adopted::No) {
         Ending::Orphan => Outcome::Deleted(Some(orphaned(user, draft))),
         Ending::Delete | Ending::Disable => end(context, user, draft).await?,
     };
@@ -65,7 +65,7 @@ async fn end(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Resul
     let search = Search { context, connection: &connection, user, username: &username };
     let ended = match search.account(draft, false).await {
         Ok(Account::Absent) => Ok(Outcome::Deleted(None)),
-        Ok(Account::Ours { origin: Origin::TakenOver(_), .. }) if !draft.adopted => Ok(kept(user, draft)),
+        Ok(Account::Ours { origin: Origin::TakenOver(_), .. }) if draft.adopted == Adopted::No => Ok(kept(user, draft)),
         Ok(Account::Ours { user: account, origin }) => {
             Last { context, connection: &connection, user, account: &account, origin }.end(draft).await
         }
@@ -73,7 +73,9 @@ async fn end(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Resul
     };
     let client = connection.realm.client();
     match ended {
-        Err(Error::Observe(ObserveError::ForeignAccount { .. } | ObserveError::Ambiguous)) => Ok(kept(user, draft)),
+        Err(Error::Observe(
+            ObserveError::ForeignAccount { .. } | ObserveError::Conflict { .. } | ObserveError::Ambiguous,
+        )) => Ok(kept(user, draft)),
         Err(Error::Observe(ObserveError::Keycloak(error)))
             if error.kind == ErrorKind::RealmNotFound && client.absent_for() >= REALM_GONE_AFTER =>
         {
@@ -106,6 +108,10 @@ impl Last<'_> {
         let ending = ending(user, matches!(origin, Origin::TakenOver(_)));
         if ending == Ending::Orphan {
             return Ok(Outcome::Deleted(Some(orphaned(user, draft))));
+        }
+        if rivals::heir(context, user, account)? {
+            let note = format!("the account {} stays for another resource that declares it", name_of(user, draft));
+            return Ok(Outcome::Deleted(Some(Farewell { reason: Reason::HandedOver, note })));
         }
         takeover::judge_roles(connection, account, origin).await?;
         if let Some(waiting) = brake::admit(context, user).await? {

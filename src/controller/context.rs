@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::channel::mpsc::UnboundedSender;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference, Secret};
 use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Event, Recorder, Reporter};
@@ -55,6 +56,8 @@ pub(super) struct Context {
     /// The labels of the scope's namespaces, where shared connections are served.
     pub(super) namespaces: Option<Store<PartialObjectMeta<Namespace>>>,
     pub(super) backoff: Arc<Backoff>,
+    /// Wakes users of the scope.
+    pub(super) wake: UnboundedSender<ObjectRef<KeycloakUser>>,
 }
 
 /// Which Secrets and ConfigMaps there are, in which version.

@@ -147,6 +147,23 @@ pub enum ObserveError {
         /// Why it is not taken over.
         refusal: Refusal,
     },
+    /// An account that belongs to another resource.
+    #[error(
+        "the account {account} belongs to {owner}; it is left alone. Delete one of the two, or let them declare different usernames"
+    )]
+    Conflict {
+        /// Its username, escaped.
+        account: String,
+        /// The other resource, named only to those of its namespace.
+        owner: String,
+        /// UID of the other resource.
+        owner_uid: String,
+        /// Id of the account, if this resource may take it over when the other one goes.
+        inherits: Option<String>,
+    },
+    /// Another resource may have the older claim, and no pass has looked at it yet.
+    #[error("another resource declares the same account and has not been looked at yet; tried again in a moment")]
+    RivalUnknown,
     /// Several accounts carry our mark.
     #[error(
         "several accounts could be the one that this resource created, and none has its name; they are left alone. Delete or rename those that are not"
@@ -238,6 +255,8 @@ impl Error {
             Self::Observe(ObserveError::ForeignAccount { .. } | ObserveError::Ambiguous) => {
                 (Reason::ForeignAccount, Class::Terminal)
             }
+            Self::Observe(ObserveError::Conflict { .. }) => (Reason::Conflict, Class::Terminal),
+            Self::Observe(ObserveError::RivalUnknown) => (Reason::Conflict, Class::Transient(Some(OUTDATED_RETRY))),
             Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error)) => {
                 keycloak(&error.kind)
             }

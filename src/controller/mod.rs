@@ -29,6 +29,7 @@ mod references;
 mod report;
 mod retries;
 mod rights;
+mod rivals;
 mod secret_content;
 mod selection;
 mod status;
@@ -249,6 +250,7 @@ async fn watch_scope(
     shutdown: CancellationToken,
 ) -> Ended {
     let (wake_connections, woken_connections) = wake_connections(vec![Arc::clone(&wake)]);
+    let wake_users = wake.sender.clone();
     let mut caches = JoinSet::new();
     let changed = {
         let (users, connections) = (Arc::clone(&wake), Arc::clone(&wake_connections));
@@ -286,7 +288,7 @@ async fn watch_scope(
         user_gone,
         &shared.metrics,
     );
-    let context = Arc::new(Context { shared, users, connections, versions, namespaces, backoff });
+    let context = Arc::new(Context { shared, users, connections, versions, namespaces, backoff, wake: wake_users });
     let cache = context.connections.clone();
     let connections = controller_of(changed_connections, cache, woken_connections, concurrency, &shutdown)
         .run(

@@ -49,18 +49,18 @@ impl Search<'_> {
         if let Some(id) = &draft.user_id
             && let Some(found) = client.user(id).await?
         {
-            return if mark.is_on(&found) { Ok(created(found, draft)) } else { self.take_over(draft, found) };
+            return if mark.is_on(&found) { self.created(found, draft) } else { self.take_over(draft, found).await };
         }
-        if fresh && !takeover::is_asked(&self.user.spec) {
+        if fresh && !takeover::is_asked(&self.user.spec) && self.is_alone() {
             return Ok(Account::Absent);
         }
         if !fresh && let Some(found) = by_mark(self.context, client, self.user, self.username, mark).await? {
-            return Ok(created(found, draft));
+            return self.created(found, draft);
         }
         match client.user_named(self.username.as_str()).await? {
             None => Ok(Account::Absent),
-            Some(found) if mark.is_on(&found) => Ok(created(found, draft)),
-            Some(found) => self.take_over(draft, found),
+            Some(found) if mark.is_on(&found) => self.created(found, draft),
+            Some(found) => self.take_over(draft, found).await,
         }
     }
 
@@ -72,10 +72,28 @@ impl Search<'_> {
         }
     }
 
-    fn take_over(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
-        match takeover::judge(self.connection, &self.user.spec, self.username, draft, &found) {
-            Ok(roles) => Ok(Account::Ours { user: found, origin: Origin::TakenOver(roles) }),
-            Err(refusal) => Err(Error::foreign(&found, refusal)),
+    /// An account with our mark.
+    fn created(&self, user: ObservedUser, draft: &Draft) -> Result<Account, Error> {
+        if let Some(owner) = self.owner_of(&user, true)? {
+            return Err(self.conflict(&user.username, &owner, None));
+        }
+        let origin = if draft.user_id.is_none() { Origin::Unfinished } else { Origin::Created };
+        Ok(Account::Ours { user, origin })
+    }
+
+    /// An account with another mark: it may belong to another resource, or to none, so that ours may have it.
+    async fn take_over(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
+        let judged = takeover::judge(self.connection, &self.user.spec, self.username, draft, &found);
+        let owner = self.owner_of(&found, false)?;
+        let origin = judged.map(Origin::TakenOver);
+        match (owner, origin) {
+            (None, Ok(origin)) => Ok(Account::Ours { user: found, origin }),
+            (None, Err(refusal)) => Err(Error::foreign(&found, refusal)),
+            (Some(owner), Err(_)) => Err(self.conflict(&found.username, &owner, None)),
+            (Some(owner), Ok(origin)) => {
+                let inherits = takeover::judge_roles(self.connection, &found, origin).await.is_ok();
+                Err(self.conflict(&found.username, &owner, inherits.then(|| found.id.to_string())))
+            }
         }
     }
 }
@@ -109,9 +127,4 @@ async fn by_mark(
         return Err(Error::Ambiguous);
     }
     Ok(found.pop())
-}
-
-fn created(user: ObservedUser, draft: &Draft) -> Account {
-    let origin = if draft.user_id.is_none() { Origin::Unfinished } else { Origin::Created };
-    Account::Ours { user, origin }
 }

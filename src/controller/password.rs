@@ -5,7 +5,7 @@ use super::context::Context;
 use super::dereference::{self, Connection, Password, PasswordValue};
 use super::error::{ActError, DereferenceError, Error, ObserveError};
 use super::observe::Origin;
-use super::status::{Draft, Verdict};
+use super::status::{Adopted, Draft, Verdict};
 use super::takeover;
 use crate::api::{Credential, CredentialSync, KeycloakUser, Reason};
 use crate::domain::{
@@ -87,7 +87,7 @@ impl Synchronization<'_> {
             created_date,
             asked: draft.set_credentials.is_asked(),
             unfinished: self.origin == Origin::Unfinished,
-            taken_over: draft.newly_adopted,
+            taken_over: draft.adopted == Adopted::Now,
         });
         let before = draft.password.as_ref();
         let kept = PasswordRecord {

@@ -14,8 +14,10 @@ use super::error::{ActError, DereferenceError, Error, ObserveError, within};
 use super::observe::{Account, Origin, Search, mark_of};
 use super::outcome::Outcome;
 use super::password::Synchronization;
-use super::status::{Draft, Verdict};
-use super::{PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, live, password, report, rights, takeover};
+use super::status::{Adopted, Draft, Verdict};
+use super::{
+    PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, live, password, report, rights, rivals, takeover,
+};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
     DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate,
@@ -32,6 +34,7 @@ pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) ->
     let _permit = context.shared.passes.acquire().await;
     let mut draft = Draft::of(&user);
     let result = within(PASS_LIMIT, Box::pin(script(&context, &user, &mut draft))).await;
+    rivals::settle(&context, &user, &draft, &result);
     within(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await
 }
 
@@ -59,6 +62,7 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     desired.enabled = draft.expiry.enabled(desired.enabled, draft.off.expired);
     // Reads Keycloak.
     let pass = Pass { context, user, connection: &connection, desired: &desired };
+    pass.search().claim_name().await?;
     let account = pass.search().account(draft, fresh).await?;
     // Decides, then changes Keycloak; the status too where a crash in between would lose something.
     match account {
@@ -83,6 +87,7 @@ impl Pass<'_> {
 
     /// Makes the account.
     async fn create(&self, draft: &mut Draft, password: Password, fresh: bool) -> Result<Outcome, Error> {
+        self.search().check_seniority().await?;
         let vanished = draft.user_id.is_some();
         draft.lost();
         let plan = self.plan(&draft.owned, None).await?;
@@ -133,6 +138,7 @@ impl Pass<'_> {
             other => other?,
         };
         draft.user_id = Some(made.id);
+        draft.is_ours = true;
         draft.username = Some(username.canonical());
         draft.changes.push("create".to_owned());
         if let Some((value, credential)) = sent {
@@ -202,7 +208,7 @@ impl Pass<'_> {
                 draft.owned = Owned::unfinished(observed);
             }
             Origin::TakenOver(_) => {
-                if !draft.adopted {
+                if draft.adopted == Adopted::No {
                     takeover::judge_roles(self.connection, observed, origin).await?;
                 }
                 draft.took_over();

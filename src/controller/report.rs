@@ -13,7 +13,7 @@ use super::dereference;
 use super::disable::expiry;
 use super::error::{Class, Error};
 use super::outcome::{Farewell, Outcome};
-use super::status::{Draft, Verdict};
+use super::status::{Adopted, Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
 use crate::domain::Expiry;
 
@@ -155,7 +155,7 @@ async fn publish_drift(context: &Context, user: &KeycloakUser, draft: &Draft) {
 }
 
 async fn publish_adoption(context: &Context, user: &KeycloakUser, draft: &Draft) {
-    if draft.newly_adopted {
+    if draft.adopted == Adopted::Now {
         let account = draft.username.as_deref().unwrap_or(&user.spec.username);
         let note = format!("took over the account {}, which this resource did not create", account.escape_debug());
         publish(context, user, EventType::Normal, Reason::Adopted, &note).await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{ActError, Error, ObserveError};
 use super::reconcile::Pass;
-use super::status::Draft;
+use super::status::{Adopted, Draft};
 use crate::api::Reason;
 use crate::domain::{
     ObjectId, Right, RightKind, RightName, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet, UserId,
@@ -31,7 +31,7 @@ pub(super) async fn compare(pass: &Pass<'_>, draft: &mut Draft, user: &UserId) -
     if kinds.contains(&RightKind::Groups) {
         held.extend(client.groups_of(user).await.map_err(ObserveError::from)?);
     }
-    if draft.adopted {
+    if draft.adopted != Adopted::No {
         note_preexisting(pass, draft, &held);
     }
     compare_with(pass, draft, &held).await

@@ -84,6 +84,16 @@ impl Wish {
     }
 }
 
+/// Whether the account was not created by the resource, but taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adopted {
+    No,
+    /// So the status says.
+    Before,
+    /// By this pass.
+    Now,
+}
+
 /// What a pass knows of its resource and account so far; becomes the status.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -93,10 +103,9 @@ pub(super) struct Draft {
     pub(super) user_id: Option<UserId>,
     pub(super) username: Option<String>,
     pub(super) owned: Owned,
-    /// The account was not created by the resource, but taken over.
-    pub(super) adopted: bool,
-    /// That was done in this pass.
-    pub(super) newly_adopted: bool,
+    pub(super) adopted: Adopted,
+    /// This pass has found the account to be ours.
+    pub(super) is_ours: bool,
     pub(super) preexisting: Preexisting,
     pub(super) rights: RightsRecord,
     pub(super) password: Option<PasswordRecord>,
@@ -124,8 +133,8 @@ impl Draft {
             user_id: written.user_id.as_deref().and_then(UserId::parse),
             username: written.username.clone(),
             owned: owned(&written.owned),
-            adopted: written.adopted == Some(true),
-            newly_adopted: false,
+            adopted: if written.adopted == Some(true) { Adopted::Before } else { Adopted::No },
+            is_ours: false,
             preexisting: Preexisting { attributes: written.preexisting.attributes.iter().cloned().collect() },
             rights: rights(&written),
             password: written.credentials.first().map(record),
@@ -153,6 +162,12 @@ impl Draft {
     pub(super) fn saw(&mut self, account: &ObservedUser) {
         self.user_id = Some(account.id.clone());
         self.username = Some(account.username.clone());
+        self.is_ours = true;
+    }
+
+    /// The account, if this pass has found it to be ours.
+    pub(super) fn seen_id(&self) -> Option<String> {
+        self.user_id.as_ref().filter(|_| self.is_ours).map(ToString::to_string)
     }
 
     /// Forgets an account that is gone, with all that was put into it.
@@ -168,14 +183,15 @@ impl Draft {
 
     /// Notes that the account was created by the resource.
     pub(super) fn created(&mut self) {
-        self.adopted = false;
+        self.adopted = Adopted::No;
         self.preexisting = Preexisting::default();
     }
 
     /// Notes that the account was taken over.
     pub(super) fn took_over(&mut self) {
-        self.newly_adopted = !self.adopted;
-        self.adopted = true;
+        if self.adopted == Adopted::No {
+            self.adopted = Adopted::Now;
+        }
     }
 
     /// Whether the resource is as it was when its account was last brought into line, so that a difference is drift.
@@ -241,7 +257,7 @@ impl Draft {
                 groups,
                 expired: self.off.expired.then_some(true),
             },
-            adopted: self.adopted.then_some(true),
+            adopted: (self.adopted != Adopted::No).then_some(true),
             preexisting: PreexistingStatus {
                 attributes: self.preexisting.attributes.iter().cloned().collect(),
                 realm_roles: before.realm_roles,

@@ -3,7 +3,7 @@
 use super::dereference::Connection;
 use super::error::ObserveError as Error;
 use super::observe::Origin;
-use super::status::Draft;
+use super::status::{Adopted, Draft};
 use crate::api::{Adoption, KeycloakUserSpec};
 use crate::domain::{ObservedUser, Refusal, RolesMatter, TakeOver, Username};
 
@@ -29,7 +29,7 @@ pub(super) fn judge(
     let rules = TakeOver {
         asked: is_asked(spec),
         username,
-        adopted: draft.adopted,
+        adopted: draft.adopted != Adopted::No,
         grants: &connection.grants,
         own_login: own_login.as_deref(),
     };

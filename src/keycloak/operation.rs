@@ -33,6 +33,8 @@ pub enum Operation {
     FindOfflineSessions,
     /// `DELETE /sessions/{session}?isOffline=true`
     DeleteOfflineSession,
+    /// `GET /realms/{realm}`
+    GetRealmKey,
     /// `GET /users/{id}/role-mappings/…/composite`
     GetEffectiveRoles,
     /// `GET /users/{id}/role-mappings`
@@ -63,7 +65,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -78,6 +80,7 @@ impl Operation {
         Self::FindOfflineClients,
         Self::FindOfflineSessions,
         Self::DeleteOfflineSession,
+        Self::GetRealmKey,
         Self::GetEffectiveRoles,
         Self::GetRoleMappings,
         Self::GetGroups,
@@ -114,6 +117,7 @@ impl Operation {
             | Self::GetRealm
             | Self::FindOfflineClients
             | Self::FindOfflineSessions
+            | Self::GetRealmKey
             | Self::GetEffectiveRoles
             | Self::GetRoleMappings
             | Self::GetGroups
@@ -144,13 +148,14 @@ impl Operation {
             Self::FindOfflineClients => "find_offline_clients",
             Self::FindOfflineSessions => "find_offline_sessions",
             Self::DeleteOfflineSession => "delete_offline_session",
+            Self::GetRealmKey => "get_realm_key",
+            Self::GetClient => "get_client",
             Self::GetEffectiveRoles => "get_effective_roles",
             Self::GetRoleMappings => "get_role_mappings",
             Self::GetGroups => "get_groups",
             Self::GetRole => "get_role",
             Self::GetClientRole => "get_client_role",
             Self::GetComposites => "get_composites",
-            Self::GetClient => "get_client",
             Self::GetGroup => "get_group",
             Self::GetRealmDefaults => "get_realm_defaults",
             Self::AddRoles => "add_roles",
@@ -175,6 +180,7 @@ impl Operation {
                 "role manage-users of realm-management; for roles that administer the realm, also role realm-admin"
             }
             Self::GetToken
+            | Self::GetRealmKey
             | Self::GetUser
             | Self::FindUsers
             | Self::CreateUser
@@ -244,13 +250,14 @@ impl fmt::Display for Operation {
             Self::LogOut => "ending the account's sessions",
             Self::FindOfflineClients | Self::FindOfflineSessions => "looking for the account's offline sessions",
             Self::DeleteOfflineSession => "ending an offline session of the account",
+            Self::GetRealmKey => "reading the realm's public key",
+            Self::GetClient => "looking for a client",
             Self::GetEffectiveRoles => "reading what roles the account holds",
             Self::GetRoleMappings => "reading the account's roles",
             Self::GetGroups => "reading the account's groups",
             Self::GetRole => "looking for a role of the realm",
             Self::GetClientRole => "looking for a role of a client",
             Self::GetComposites => "reading what a role is made of",
-            Self::GetClient => "looking for a client",
             Self::GetGroup => "looking for a group",
             Self::GetRealmDefaults => "reading what the realm gives to every account",
             Self::AddRoles => "giving roles to the account",

@@ -128,6 +128,11 @@ impl Client {
         self.http.request(method, self.url(&path))
     }
 
+    /// A request for what the realm tells everybody.
+    pub(super) fn public(&self) -> RequestBuilder {
+        self.http.get(self.url(&["realms", &self.server.realm]))
+    }
+
     fn url(&self, segments: &[&str]) -> String {
         let mut url = self.server.url.as_str().trim_end_matches('/').to_owned();
         for segment in segments {

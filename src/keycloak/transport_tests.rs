@@ -112,6 +112,7 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::FindOfflineClients => client.clients_with_offline_sessions(&id()).await.map(drop),
         Operation::FindOfflineSessions => client.offline_sessions(&id(), "client").await.map(drop),
         Operation::DeleteOfflineSession => client.delete_offline_session("session").await,
+        Operation::GetRealmKey => client.realm_identity().await.map(drop),
         Operation::GetEffectiveRoles => client.effective_realm_roles(&id()).await.map(drop),
         Operation::GetRoleMappings => client.roles_of(&id()).await.map(drop),
         Operation::GetGroups => client.groups_of(&id()).await.map(drop),

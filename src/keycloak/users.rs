@@ -4,8 +4,8 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::{
-    CreateUserRequest, CredentialRepresentation, PasswordRepresentation, RealmRepresentation, UpdateUserRequest,
-    UserProfileRepresentation, UserRepresentation,
+    CreateUserRequest, CredentialRepresentation, PasswordRepresentation, PublicRealmRepresentation,
+    RealmRepresentation, UpdateUserRequest, UserProfileRepresentation, UserRepresentation,
 };
 use super::{Client, ErrorKind, KeycloakError, Operation, secret_body};
 use crate::domain::{BirthMark, NewUser, ObservedUser, PasswordPolicy, ProfileUpdate, UserId, UserProfile};
@@ -106,6 +106,13 @@ impl Client {
         let request = self.admin(Method::GET, &["users", "profile"]);
         let answer = self.send(Operation::GetUserProfile, request).await?;
         Ok(answer.json::<UserProfileRepresentation>(Operation::GetUserProfile)?.into())
+    }
+
+    /// The realm's name and public key.
+    pub async fn realm_identity(&self) -> Result<String, KeycloakError> {
+        let answer = self.send(Operation::GetRealmKey, self.public()).await?;
+        let realm: PublicRealmRepresentation = answer.json(Operation::GetRealmKey)?;
+        Ok(format!("{} {}", realm.realm, realm.public_key))
     }
 
     /// The realm's password policy; `None` where the connection's account may not read it (role `view-realm`).

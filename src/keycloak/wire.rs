@@ -213,6 +213,12 @@ pub(super) struct RoleRepresentation {
 }
 
 #[derive(Deserialize)]
+pub(super) struct PublicRealmRepresentation {
+    pub(super) realm: String,
+    pub(super) public_key: String,
+}
+
+#[derive(Deserialize)]
 pub(super) struct TokenResponse {
     pub(super) access_token: String,
     pub(super) expires_in: u64,

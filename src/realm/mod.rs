@@ -19,6 +19,10 @@ const PROFILE_LIFETIME: Duration = Duration::from_secs(15);
 /// How long the password policy is taken for current. It is read only where a password is enforced.
 const POLICY_LIFETIME: Duration = Duration::from_secs(15);
 
+/// How long the realm's key is taken for current; a new one is a matter of months. It is read only where two resources
+/// declare one name.
+const IDENTITY_LIFETIME: Duration = Duration::from_mins(10);
+
 /// A realm as its connection reaches it.
 #[derive(Debug)]
 pub struct Realm {
@@ -26,13 +30,20 @@ pub struct Realm {
     profile: Kept<Arc<UserProfile>, KeycloakError>,
     policy: Kept<Option<PasswordPolicy>, KeycloakError>,
     directory: Directory,
+    identity: Kept<Arc<str>, KeycloakError>,
 }
 
 impl Realm {
     /// A realm of which nothing is known yet.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, profile: Kept::default(), policy: Kept::default(), directory: Directory::default() }
+        Self {
+            client,
+            profile: Kept::default(),
+            policy: Kept::default(),
+            directory: Directory::default(),
+            identity: Kept::default(),
+        }
     }
 
     /// The client for this realm.
@@ -50,6 +61,12 @@ impl Realm {
     /// The realm's user profile, at most 15 s old. Many callers make one request.
     pub async fn user_profile(&self) -> Result<Arc<UserProfile>, KeycloakError> {
         self.profile.get(async || Ok((Arc::new(self.client.user_profile().await?), PROFILE_LIFETIME))).await
+    }
+
+    /// What tells the realm from all others, by whatever host name it is reached: its name and its public key, which
+    /// needs no right to be read.
+    pub async fn identity(&self) -> Result<Arc<str>, KeycloakError> {
+        self.identity.get(async || Ok((self.client.realm_identity().await?.into(), IDENTITY_LIFETIME))).await
     }
 
     /// The realm's password policy, at most 15 s old; `None` where the connection's account may not read it.

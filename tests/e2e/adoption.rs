@@ -7,20 +7,12 @@ use kube::api::{Patch, PatchParams};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{OPERATOR_CLIENT, OPERATOR_SECRET, World, condition, e2e_with, eventually, password_from};
-
-/// The operator's client with the roles that taking over needs.
-fn realm() -> Value {
-    realm_with(json!({}))
-}
+use crate::support::{
+    OPERATOR_CLIENT, OPERATOR_SECRET, World, adoptable, condition, e2e_with, eventually, password_from,
+};
 
 fn realm_with(settings: Value) -> Value {
-    let roles = json!({ "realm-management": ["manage-users", "view-clients"] });
-    let mut realm = json!({
-        "editUsernameAllowed": true,
-        "users": [{ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
-            "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": roles }],
-    });
+    let mut realm = adoptable();
     for (key, value) in settings.as_object().into_iter().flatten() {
         realm[key] = value.clone();
     }
@@ -48,7 +40,7 @@ fn adopting(username: &str) -> Value {
 
 #[test]
 fn taking_over_changes_what_differs_and_keeps_what_was_there() {
-    e2e_with("taking_over_changes_what_differs", realm(), async |world| {
+    e2e_with("taking_over_changes_what_differs", adoptable(), async |world| {
         grant(&world, &["*"]).await;
         let _operator = world.operator().await;
         let before = world
@@ -82,7 +74,7 @@ fn taking_over_changes_what_differs_and_keeps_what_was_there() {
 
 #[test]
 fn taking_over_what_agrees_writes_nothing_and_sends_no_password() {
-    e2e_with("taking_over_what_agrees", realm(), async |world| {
+    e2e_with("taking_over_what_agrees", adoptable(), async |world| {
         grant(&world, &[]).await;
         let _operator = world.operator().await;
         let agrees = json!({ "username": "same", "firstName": "Same", "lastName": "Same", "enabled": true, "email": "same@example.com" });
@@ -106,7 +98,7 @@ fn taking_over_what_agrees_writes_nothing_and_sends_no_password() {
 
 #[test]
 fn an_account_is_taken_over_only_if_both_sides_want_it() {
-    e2e_with("an_account_is_taken_over_only_if", realm(), async |world| {
+    e2e_with("an_account_is_taken_over_only_if", adoptable(), async |world| {
         world.connect(json!({ "grants": { "usernames": ["*"] } })).await;
         let _operator = world.operator().await;
         world.keycloak.create_user(json!({ "username": "both", "enabled": true })).await;
@@ -128,7 +120,7 @@ fn an_account_is_taken_over_only_if_both_sides_want_it() {
 
 #[test]
 fn what_was_granted_and_is_no_longer_is_not_written_to() {
-    e2e_with("what_was_granted_and_is_no_longer", realm(), async |world| {
+    e2e_with("what_was_granted_and_is_no_longer", adoptable(), async |world| {
         grant(&world, &["*"]).await;
         let _operator = world.operator().await;
         world.keycloak.create_user(json!({ "username": "until", "firstName": "Changed", "enabled": true })).await;
@@ -200,7 +192,7 @@ async fn import(world: &World, username: &str, rights: Value) {
 
 #[test]
 fn an_account_that_came_to_administer_the_realm_is_not_written_to_any_more() {
-    e2e_with("an_account_that_came_to_administer", realm(), async |world| {
+    e2e_with("an_account_that_came_to_administer", adoptable(), async |world| {
         grant(&world, &["*"]).await;
         let _operator = world.operator().await;
         let account =
@@ -243,7 +235,7 @@ fn service_accounts_and_the_operators_own_account_are_never_taken_over() {
 
 #[test]
 fn the_account_with_which_the_operator_logs_in_is_never_taken_over() {
-    e2e_with("the_account_with_which_the_operator_logs_in", realm(), async |world| {
+    e2e_with("the_account_with_which_the_operator_logs_in", adoptable(), async |world| {
         let account = world
             .keycloak
             .create_user(json!({ "username": "robot", "email": "robot@example.com", "enabled": true, "firstName": "R",
@@ -266,7 +258,7 @@ fn the_account_with_which_the_operator_logs_in_is_never_taken_over() {
 
 #[test]
 fn a_status_written_by_hand_gains_only_what_the_rules_give() {
-    e2e_with("a_status_written_by_hand_gains_only", realm(), async |world| {
+    e2e_with("a_status_written_by_hand_gains_only", adoptable(), async |world| {
         grant(&world, &["svc-*"]).await;
         let _operator = world.operator().await;
         let boss = world.keycloak.create_user(json!({ "username": "boss", "enabled": true })).await;
@@ -308,7 +300,7 @@ fn a_right_that_taking_over_needs_is_named() {
 
 #[test]
 fn an_account_that_was_taken_over_is_renamed_with_its_resource() {
-    e2e_with("an_account_that_was_taken_over_is_renamed", realm(), async |world| {
+    e2e_with("an_account_that_was_taken_over_is_renamed", adoptable(), async |world| {
         grant(&world, &["svc-*"]).await;
         let _operator = world.operator().await;
         let account = world.keycloak.create_user(json!({ "username": "svc-old", "enabled": true })).await;
@@ -328,7 +320,7 @@ fn an_account_that_was_taken_over_is_renamed_with_its_resource() {
 
 #[test]
 fn an_address_that_is_the_name_of_another_account_is_named() {
-    e2e_with("an_address_that_is_the_name_of_another", realm(), async |world| {
+    e2e_with("an_address_that_is_the_name_of_another", adoptable(), async |world| {
         grant(&world, &["*"]).await;
         let _operator = world.operator().await;
         let foreign = world.keycloak.create_user(json!({ "username": "boss@example.com", "enabled": true })).await;

@@ -20,6 +20,7 @@ mod api_server;
 mod beds;
 mod brake;
 mod chart;
+mod conflicts;
 mod connections;
 mod conversion;
 mod crashes;

@@ -44,6 +44,7 @@ impl Trigger {
             | Operation::FindOfflineClients
             | Operation::FindOfflineSessions
             | Operation::DeleteOfflineSession
+            | Operation::GetRealmKey
             | Operation::GetRoleMappings
             | Operation::GetGroups
             | Operation::GetRole
@@ -88,6 +89,7 @@ pub fn is_call(operation: Operation, call: &Call) -> bool {
         Operation::ResetPassword => (Method::PUT, "/admin/realms/{}/users/{id}/reset-password"),
         Operation::GetUserProfile => (Method::GET, "/admin/realms/{}/users/profile"),
         Operation::GetRealm => (Method::GET, "/admin/realms/{}"),
+        Operation::GetRealmKey => (Method::GET, "/realms/{}"),
         Operation::GetClient => (Method::GET, "/admin/realms/{}/clients"),
         Operation::GetEffectiveRoles => return is_effective_roles(call),
         Operation::LogOut => (Method::POST, "/admin/realms/{}/users/{id}/logout"),

@@ -18,6 +18,16 @@ pub struct Admin {
     pub realm: String,
 }
 
+/// Settings of a realm in which accounts can be taken over: the operator may see which roles they hold.
+pub fn adoptable() -> Value {
+    let roles = json!({ "realm-management": ["manage-users", "view-clients"] });
+    json!({
+        "editUsernameAllowed": true,
+        "users": [{ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
+            "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": roles }],
+    })
+}
+
 impl Admin {
     /// An administrator of that realm of the bed's Keycloak.
     pub fn of_bed(realm: &str) -> Self {

@@ -15,7 +15,7 @@ pub use bed::{Bed, bed};
 pub use chart::Chart;
 pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Server};
 pub use held_watch::HeldWatch;
-pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session};
+pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;
 pub use wait::{eventually, eventually_within};
