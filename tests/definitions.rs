@@ -80,6 +80,16 @@ fn undescribed_fields(definition: &CustomResourceDefinition) -> Vec<String> {
     found
 }
 
+#[test]
+fn no_reference_leaves_its_namespace_and_no_user_names_a_server() {
+    for definition in custom_resource_definitions() {
+        let (kind, text) = (&definition.spec.names.kind, render_definition(&definition).expect("YAML"));
+        let has = |field: &str| text.lines().any(|line| line.trim() == format!("{field}:"));
+        assert!(!has("namespace"), "{kind} has a field named namespace");
+        assert_eq!(has("url"), kind != "KeycloakUser", "{kind}");
+    }
+}
+
 fn undescribed_below(path: &str, schema: &JSONSchemaProps, found: &mut Vec<String>) {
     if is_conditions(path) {
         return;

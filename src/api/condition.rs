@@ -67,6 +67,7 @@ reasons! {
     ConnectionNotFound = "The KeycloakConnection named by `connectionRef` does not exist in the namespace. Create it.",
     ConnectionNotAllowed = "The ClusterKeycloakConnection named by `connectionRef` does not exist, or does not allow the namespace; the operator does not say which. Ask whoever is in charge of it.",
     ConnectionNotReady = "The ClusterKeycloakConnection cannot be used; its own status says why. Ask whoever is in charge of it. Retried with backoff.",
+    HostNotAllowed = "The operator does not connect to the host of the connection: it is not among its allowed hosts (`allowedHosts` of the chart), or its address is link-local or that of a metadata service. Name another host, or have it allowed.",
     PlainHttp = "The URL of the connection is `http`: passwords and tokens travel in clear text. Use `https`.",
     ConnectionInvalid = "The connection breaks a rule of its schema. Correct it.",
     ConnectionSecretNotFound = "The Secret that the connection logs in with does not exist. Create it.",

@@ -47,6 +47,9 @@ struct RunArgs {
     /// Watch all namespaces. The operator can then read every Secret of the cluster.
     #[arg(long, env = "CLUSTER_WIDE", value_parser = clap::builder::BoolishValueParser::new())]
     cluster_wide: bool,
+    /// Hosts that connections may name, separated by commas; `*` stands for any characters. All if there is none.
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',')]
+    allowed_hosts: Vec<String>,
     /// Serve ClusterKeycloakConnections, whose Secrets are those of the operator's own namespace.
     #[arg(long, env = "CLUSTER_CONNECTIONS", value_parser = clap::builder::BoolishValueParser::new())]
     cluster_connections: bool,
@@ -182,6 +185,7 @@ fn settings(args: RunArgs, instance: String, fence: Fence) -> Settings {
     Settings {
         scopes,
         own_namespace: args.own_namespace,
+        allowed_hosts: args.allowed_hosts.into_iter().filter(|host| !host.is_empty()).collect(),
         cluster_connections: args.cluster_connections,
         credential_key_secret: args.credential_key_secret,
         concurrency: args.concurrency,

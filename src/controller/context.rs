@@ -20,6 +20,7 @@ use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
 use crate::api::{KeycloakConnection, KeycloakUser};
+use crate::domain::Patterns;
 use crate::keycloak::{Fence, KeycloakMetrics};
 use crate::realm::RealmRegistry;
 
@@ -30,6 +31,8 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) realms: Arc<RealmRegistry>,
+    /// The hosts that connections may name; none named allows all.
+    pub(super) allowed_hosts: Patterns,
     /// The connections that namespaces share, where they are served.
     pub(super) cluster: Option<ClusterConnections>,
     /// Which account belongs to which resource, over all namespaces.

@@ -18,8 +18,8 @@ use crate::api::{
     CaReference, ConnectionKind, ConnectionReference, Credential, CredentialSync, KeycloakConnection,
     KeycloakConnectionSpec, KeycloakUser, ObjectKind, Reenable, SecretKeyReference,
 };
-use crate::domain::{Digest, Grants, PasswordRecord, SecretVersion};
-use crate::keycloak::{CertificateAuthorities, Client, Login, Server};
+use crate::domain::{Digest, Grants, PasswordRecord, Patterns, SecretVersion};
+use crate::keycloak::{CertificateAuthorities, Client, ClientError, Login, Server};
 use crate::realm::{ConnectionName, Realm};
 
 /// How often an account is compared with its resource if the connection does not say.
@@ -158,9 +158,15 @@ impl Declared<'_> {
         if let Some(realm) = shared.realms.get(&self.name, &fingerprint) {
             return Ok(realm);
         }
+        self.check_host(&shared.allowed_hosts)?;
         let server = self.server(&shared.client).await?;
-        let client = Client::new(server, shared.keycloak_metrics.clone(), shared.fence.clone())
-            .map_err(|_| self.invalid(self.tls_problem()))?;
+        let client =
+            Client::new(server, shared.keycloak_metrics.clone(), shared.fence.clone()).map_err(
+                |error| match error {
+                    ClientError::ForbiddenAddress(problem) => self.host_not_allowed(problem.to_string()),
+                    ClientError::Certificates(_) => self.invalid(self.tls_problem()),
+                },
+            )?;
         Ok(shared.realms.put(self.name.clone(), fingerprint, Realm::new(client)))
     }
 
@@ -189,6 +195,24 @@ impl Declared<'_> {
             ObjectKind::ConfigMap => self.versions.config_map(self.namespace, &reference.name),
             ObjectKind::Secret => self.versions.secret(self.namespace, &reference.name),
         }
+    }
+
+    fn host(&self) -> Result<String, Error> {
+        let url: reqwest::Url = self.spec.url.parse().map_err(|_| self.invalid("url is not a URL; correct it"))?;
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        Ok(host.trim_end_matches('.').to_owned())
+    }
+
+    fn check_host(&self, allowed: &Patterns) -> Result<(), Error> {
+        if allowed.allow(&self.host()?) {
+            return Ok(());
+        }
+        Err(self.host_not_allowed("it is not among its allowed hosts (allowedHosts of its chart)".to_owned()))
+    }
+
+    fn host_not_allowed(&self, problem: String) -> Error {
+        let host = self.host().unwrap_or_default();
+        Error::HostNotAllowed { connection: self.name.clone(), host, problem }
     }
 
     async fn server(&self, client: &kube::Client) -> Result<Server, Error> {

@@ -60,6 +60,16 @@ pub enum DereferenceError {
     /// The shared connection cannot be used. Why is for the eyes of those who may read it.
     #[error("ClusterKeycloakConnection {0} cannot be used; its own status says why. Ask whoever is in charge of it")]
     ConnectionNotReady(String),
+    /// The operator does not connect to the host.
+    #[error("{connection}: the operator does not connect to {host}: {problem}")]
+    HostNotAllowed {
+        /// The connection.
+        connection: ConnectionName,
+        /// The host of its URL.
+        host: String,
+        /// Why.
+        problem: String,
+    },
     /// The connection breaks a rule.
     #[error("{connection}: {problem}")]
     ConnectionInvalid {
@@ -294,6 +304,7 @@ impl DereferenceError {
                 (Reason::ConnectionNotAllowed, Class::Waiting)
             }
             Self::ConnectionNotReady(_) => (Reason::ConnectionNotReady, Class::Transient(None)),
+            Self::HostNotAllowed { .. } => (Reason::HostNotAllowed, Class::Misconfigured),
             Self::ConnectionInvalid { .. } => (Reason::ConnectionInvalid, Class::Misconfigured),
             Self::ConnectionSecretNotFound { .. } => (Reason::ConnectionSecretNotFound, Class::Waiting),
             Self::ConnectionSecretInvalid { .. } => (Reason::ConnectionSecretInvalid, Class::Waiting),
@@ -315,6 +326,7 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         ErrorKind::Timeout(_) => (Reason::KeycloakTimeout, Class::Transient(None)),
         ErrorKind::CredentialsRefused(_) => (Reason::CredentialsRefused, Class::Misconfigured),
         ErrorKind::Forbidden(_) => (Reason::Forbidden, Class::Misconfigured),
+        ErrorKind::ForbiddenAddress => (Reason::HostNotAllowed, Class::Misconfigured),
         ErrorKind::RealmNotFound => (Reason::RealmNotFound, Class::Misconfigured),
         ErrorKind::Fenced => FENCED,
         ErrorKind::Throttled(after) => (Reason::TooManyRequests, Class::Transient(*after)),

@@ -72,6 +72,7 @@ use retries::Retries;
 use wake::{WakeConnections, WakeUsers};
 
 use crate::api::KeycloakUser;
+use crate::domain::Patterns;
 use crate::keycloak::{Fence, KeycloakMetrics};
 use crate::realm::{ConnectionName, RealmRegistry};
 
@@ -93,6 +94,8 @@ pub struct Settings {
     pub scopes: Vec<Scope>,
     /// Namespace of the operator itself.
     pub own_namespace: String,
+    /// The hosts that connections may name: patterns in which `*` stands for any characters. Empty: all.
+    pub allowed_hosts: Vec<String>,
     /// Whether connections that namespaces share are served.
     pub cluster_connections: bool,
     /// Name of the Secret with the operator's key for digests of passwords, in the operator's namespace.
@@ -167,6 +170,7 @@ pub async fn run(
         reporter,
         client,
         realms,
+        allowed_hosts: Patterns::ignoring_case(&settings.allowed_hosts),
         cluster,
         claims: Arc::new(Claims::of_lists(settings.scopes.len())),
         brakes,

@@ -25,6 +25,9 @@ pub enum ErrorKind {
     /// No connection, or none that can be trusted.
     #[error("no connection to Keycloak: {0}")]
     Unreachable(String),
+    /// No connection is made to that host.
+    #[error("no connection is made to the host of the connection: {}", super::ForbiddenAddress)]
+    ForbiddenAddress,
     /// No answer in time.
     #[error("no answer from Keycloak within {} s", .0.as_secs())]
     Timeout(Duration),

@@ -2,6 +2,7 @@
 //!
 //! May use `domain`; knows nothing of Kubernetes. Written against 26.7.3; every call tolerates fields it does not know.
 
+mod address;
 mod auth;
 mod error;
 mod fence;
@@ -17,6 +18,7 @@ mod users;
 mod wire;
 mod wire_rights;
 
+pub use address::ForbiddenAddress;
 pub use auth::Login;
 pub use error::{ConflictWith, ErrorKind, FieldError, KeycloakError};
 pub use fence::Fence;
@@ -24,4 +26,4 @@ pub use kept::Kept;
 pub use metrics::KeycloakMetrics;
 pub use operation::Operation;
 pub use rights::{FoundGroup, FoundRole, RealmDefaults, RoleMappings};
-pub use transport::{CertificateAuthorities, Client, InvalidCertificates, Server};
+pub use transport::{CertificateAuthorities, Client, ClientError, InvalidCertificates, Server};

@@ -1,6 +1,6 @@
 //! Requests: connections, tokens, timeouts, and what the answers mean.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::address::{ForbiddenAddress, Lookup, Resolver, SystemLookup, check_literal};
 use super::auth::{Token, time_of_use};
 use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
@@ -72,6 +73,17 @@ pub struct Server {
     pub certificate_authorities: Option<CertificateAuthorities>,
 }
 
+/// A client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No connection is made to that host.
+    #[error(transparent)]
+    ForbiddenAddress(#[from] ForbiddenAddress),
+    /// The certificate authorities cannot be used, or none are given for `https` and the system has none.
+    #[error(transparent)]
+    Certificates(#[from] reqwest::Error),
+}
+
 /// A client for one realm of one server. Its connections are kept alive and shared by all its callers.
 #[derive(Debug)]
 pub struct Client {
@@ -104,12 +116,26 @@ impl Client {
     /// Makes a client; no request is made yet.
     ///
     /// # Errors
-    /// When the certificate authorities cannot be used, or when none are given for `https` and the system has none.
-    pub fn new(server: Server, metrics: KeycloakMetrics, fence: Fence) -> Result<Self, reqwest::Error> {
+    /// When no connection is made to the host, or the certificate authorities cannot be used.
+    pub fn new(server: Server, metrics: KeycloakMetrics, fence: Fence) -> Result<Self, ClientError> {
+        Self::with_lookup(server, metrics, fence, Arc::new(SystemLookup))
+    }
+
+    /// The same with another way to find the addresses of a name.
+    pub(super) fn with_lookup(
+        server: Server,
+        metrics: KeycloakMetrics,
+        fence: Fence,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, ClientError> {
+        check_literal(&server.url)?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
+            // A proxy would look names up by itself, and connect to whatever they mean to it.
+            .no_proxy()
+            .dns_resolver(Arc::new(Resolver(lookup)))
             .user_agent(concat!("keycloak-user-operator/", env!("CARGO_PKG_VERSION")));
         if let Some(CertificateAuthorities(certificates)) = &server.certificate_authorities {
             builder = builder.tls_certs_only(certificates.clone());
@@ -240,6 +266,9 @@ fn no_answer(error: &reqwest::Error) -> ErrorKind {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(source) = cause.source() {
         cause = source;
+    }
+    if cause.is::<ForbiddenAddress>() {
+        return ErrorKind::ForbiddenAddress;
     }
     ErrorKind::Unreachable(reason(cause))
 }

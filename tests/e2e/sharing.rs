@@ -224,3 +224,37 @@ fn each_namespace_has_the_grants_that_the_shared_connection_has_for_it() {
         assert!(!shared.operator.output().contains("forbidden"), "{}", shared.operator.output());
     });
 }
+
+#[test]
+fn shared_connections_take_rights_that_are_given_only_where_they_are_served() {
+    e2e_with("shared_rights", json!({}), async |world| {
+        let (own, a) = (Chart::namespace_beside(&world, "ops").await, Chart::namespace_beside(&world, "a").await);
+        let watched = format!("watchNamespaces={{{}}}", a.namespace);
+        for (value, served) in [("clusterConnections=false", false), ("clusterConnections=true", true)] {
+            let values = [watched.as_str(), value];
+            let chart = Chart::apply_release(&world.client, &world.namespace, &own.namespace, &values).await;
+            let ours = "keycloakuser.dev";
+            for (namespace, verb, group, resource, name, expected) in [
+                ("", "list", ours, "clusterkeycloakconnections", "", served),
+                ("", "watch", ours, "clusterkeycloakconnections", "", served),
+                ("", "update", ours, "clusterkeycloakconnections/status", "any", served),
+                ("", "list", "", "namespaces", a.namespace.as_str(), served),
+                ("", "watch", "", "namespaces", a.namespace.as_str(), served),
+                (own.namespace.as_str(), "get", "", "secrets", "any", served),
+                (own.namespace.as_str(), "list", "", "secrets", "", served),
+                (own.namespace.as_str(), "watch", "", "configmaps", "", served),
+                ("", "list", "", "namespaces", own.namespace.as_str(), false),
+                ("", "list", "", "namespaces", "", false),
+                ("", "list", "", "secrets", "", false),
+                ("", "patch", ours, "clusterkeycloakconnections", "any", false),
+                ("default", "get", "", "secrets", "any", false),
+            ] {
+                eventually(&format!("{value}: {verb} {resource} {name} in {namespace:?} is {expected}"), async || {
+                    let may = chart.may(namespace, verb, group, resource, name).await;
+                    if may == expected { Ok(()) } else { Err(may) }
+                })
+                .await;
+            }
+        }
+    });
+}

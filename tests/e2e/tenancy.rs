@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{World, condition, e2e_with};
+use crate::support::{Chart, ChildOperator, World, condition, e2e_with, eventually};
 
 /// Waits for the refusal; its message names the rule, the value and the connection.
 async fn not_granted(world: &World, name: &str, rule: &str, value: &str) {
@@ -86,6 +86,46 @@ fn an_attribute_that_is_not_granted_is_refused() {
         accepted: attribute("team", &["blue"]),
     };
     e2e_with("an_attribute_that_is_not_granted", json!({}), async |world| stays_out(&world, &fence).await);
+}
+
+#[test]
+fn a_host_that_the_operator_may_not_connect_to_is_refused() {
+    e2e_with("a_host_that_is_not_allowed", json!({}), async |world| {
+        let values = ["allowedHosts={127.0.0.1,*.example.com}"];
+        let chart = Chart::apply_release(&world.client, &world.namespace, &world.namespace, &values).await;
+        world.connect(json!({ "url": "http://localhost:1/" })).await;
+        let _operator = ChildOperator::start(&chart, &world.namespace).await;
+        world.user("h", json!({ "username": "hosted" })).await;
+        for (url, host) in [
+            ("http://localhost:1/", "localhost"),
+            ("http://sso.example.com.evil.org", "sso.example.com.evil.org"),
+            ("http://169.254.169.254/latest", "169.254.169.254"),
+            ("http://2852039166", "169.254.169.254"),
+        ] {
+            world.connection("default", json!({ "url": url })).await;
+            eventually(&format!("{url} is refused"), async || {
+                let ready = condition(&world.get_user("h").await, "Ready").cloned();
+                match ready.filter(|ready| ready.reason == "HostNotAllowed" && ready.message.contains(host)) {
+                    Some(_) => Ok(()),
+                    None => Err(world.get_user("h").await.status),
+                }
+            })
+            .await;
+        }
+        world.connection("default", json!({})).await;
+        world.until("h", "Synced").await;
+    });
+}
+
+#[test]
+fn a_metadata_address_is_refused_where_all_hosts_are_allowed() {
+    e2e_with("a_metadata_address", json!({}), async |world| {
+        world.connect(json!({ "url": "http://[::ffff:169.254.169.254]/latest/meta-data" })).await;
+        let _operator = world.operator().await;
+        world.user("m", json!({ "username": "metadata" })).await;
+        let user = world.until("m", "HostNotAllowed").await;
+        assert!(condition(&user, "Ready").unwrap().message.contains("metadata service"));
+    });
 }
 
 #[test]

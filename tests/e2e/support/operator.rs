@@ -27,6 +27,7 @@ fn settings(namespace: &str, credential_key_secret: &str, concurrency: u16) -> S
     Settings {
         scopes: vec![Scope::Namespace(namespace.to_owned())],
         own_namespace: namespace.to_owned(),
+        allowed_hosts: Vec::new(),
         cluster_connections: false,
         credential_key_secret: credential_key_secret.to_owned(),
         concurrency,
