@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::desired_rights::{exact, rights};
+use super::desired_rights::{exact, required_actions, rights};
 use super::{Attribute, Credential, CredentialSync, KeycloakUserSpec};
 use crate::domain::{
     AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
@@ -51,6 +51,7 @@ pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
         attributes: attributes(&spec.attributes)?,
         rights: rights(spec)?,
         exact: exact(&spec.exact),
+        required_actions: required_actions(&spec.required_actions)?,
     })
 }
 

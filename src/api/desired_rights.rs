@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::desired::{Violation, at};
 use super::{ClientRoles, ExactField, KeycloakUserSpec};
-use crate::domain::{Flaw, RightKind, RightName, check_name, check_path};
+use crate::domain::{Exact, Flaw, RightKind, RightName, check_name, check_path};
 
 /// Most roles of the realm in one resource.
 const MAX_REALM_ROLES: usize = 128;
@@ -16,6 +16,8 @@ const MAX_ROLES_OF_CLIENT: usize = 64;
 const MAX_CLIENT_ROLES: usize = 128;
 /// Most groups of one resource.
 const MAX_GROUPS: usize = 256;
+/// Most required actions of one resource.
+const MAX_REQUIRED_ACTIONS: usize = 32;
 /// Characters that the names of a field may have together: the status repeats them, and must stay small.
 const MAX_REALM_ROLE_CHARACTERS: usize = 4096;
 const MAX_CLIENT_ROLE_CHARACTERS: usize = 4096;
@@ -31,13 +33,30 @@ pub(super) fn rights(spec: &KeycloakUserSpec) -> Result<BTreeSet<RightName>, Vio
 }
 
 /// The fields of which everything goes that is not declared.
-pub(super) fn exact(declared: &[ExactField]) -> BTreeSet<RightKind> {
+pub(super) fn exact(declared: &[ExactField]) -> Exact {
     let kind = |field: &ExactField| match field {
-        ExactField::RealmRoles => RightKind::RealmRoles,
-        ExactField::ClientRoles => RightKind::ClientRoles,
-        ExactField::Groups => RightKind::Groups,
+        ExactField::RealmRoles => Some(RightKind::RealmRoles),
+        ExactField::ClientRoles => Some(RightKind::ClientRoles),
+        ExactField::Groups => Some(RightKind::Groups),
+        ExactField::RequiredActions => None,
     };
-    declared.iter().map(kind).collect()
+    Exact {
+        rights: declared.iter().filter_map(kind).collect(),
+        required_actions: declared.contains(&ExactField::RequiredActions),
+    }
+}
+
+/// What the user shall be asked to do.
+pub(super) fn required_actions(declared: &[String]) -> Result<BTreeSet<String>, Violation> {
+    let field = "spec.requiredActions";
+    at_most(field, declared.len(), MAX_REQUIRED_ACTIONS)?;
+    let mut parsed = BTreeSet::new();
+    for (index, name) in declared.iter().enumerate() {
+        let field = format!("{field}[{index}]");
+        check_name(name).map_err(at(&field))?;
+        once(&field, parsed.insert(name.clone()))?;
+    }
+    Ok(parsed)
 }
 
 fn realm_roles(declared: &[String], parsed: &mut BTreeSet<RightName>) -> Result<(), Violation> {

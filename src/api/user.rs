@@ -121,6 +121,14 @@ pub struct KeycloakUserSpec {
     #[x_kube(validation = Rule::new("self.map(path, size(path)).sum() <= 12288").message("the paths of the groups must not have more than 12288 characters together"))]
     pub groups: Vec<String>,
 
+    /// What the user is asked to do at the next login (`UPDATE_PASSWORD`, `VERIFY_EMAIL` and so on), owned one by one.
+    /// What the user has done is not asked for again, until it has left this list and come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 255)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('[^\\\\s]') && !name.matches('[\\\\x00-\\\\x1f\\\\x7f]'))").message("the name of a required action must not be blank, nor contain control characters"))]
+    pub required_actions: Vec<String>,
+
     /// Fields of which everything goes that is not declared, whoever put it there; the realm's default role and groups
     /// excepted. Of all other fields, what somebody else added stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,6 +14,8 @@ pub enum ExactField {
     ClientRoles,
     /// `spec.groups`
     Groups,
+    /// `spec.requiredActions`
+    RequiredActions,
 }
 
 /// Roles of one client.
@@ -57,6 +59,10 @@ pub struct OwnedStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]
     pub groups: Vec<GroupStatus>,
+    /// Required actions that this resource asked for, done or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub required_actions: Vec<String>,
 }
 
 impl OwnedStatus {
@@ -87,6 +93,10 @@ pub struct PreexistingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]
     pub groups: Vec<GroupStatus>,
+    /// Required actions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub required_actions: Vec<String>,
 }
 
 impl PreexistingStatus {

@@ -17,6 +17,9 @@ use crate::keycloak::{ErrorKind, KeycloakError};
 /// Named by Keycloak; a reset that is not temporary takes it away.
 const UPDATE_PASSWORD: &str = "UPDATE_PASSWORD";
 
+/// The change in the log.
+pub(super) const SET: &str = "set password";
+
 /// The password of an account that exists.
 pub(super) struct Synchronization<'a> {
     pub(super) context: &'a Context,
@@ -140,7 +143,7 @@ impl Synchronization<'_> {
             }
             other => other.map_err(ActError::from)?,
         }
-        draft.changes.push("set password".to_owned());
+        draft.changes.push(SET.to_owned());
         draft.set_credentials.answered = true;
         if cause == Cause::ChangedElsewhere {
             draft.drift.push("the password, which somebody else had changed".to_owned());

@@ -11,24 +11,23 @@ use super::context::{Context, key_of};
 use super::dereference::{Connection, Password};
 use super::disable::{SwitchOff, settle_expiry};
 use super::error::{ActError, DereferenceError, Error, ObserveError, within};
+use super::notice::{attributes_accepted, describe};
 use super::observe::{Account, Origin, Search, mark_of};
 use super::outcome::Outcome;
 use super::password::Synchronization;
-use super::status::{Adopted, Draft, Verdict};
+use super::status::{Adopted, Draft};
 use super::{
-    PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, live, password, report, rights, rivals, takeover,
+    PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, live, password, report, required_actions, rights,
+    rivals, takeover,
 };
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::domain::{
-    DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, Notice, ObservedUser, Owned, Plan, ProfileUpdate,
+    ActionsPlan, DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, ObservedUser, Owned, Plan, ProfileUpdate,
     RightsPlan, Step, diff, differs_in_attributes, update_of,
 };
 
 /// How soon a role or group that is not there is looked for again.
 const AWAITED_RECHECK: Duration = Duration::from_secs(5);
-/// Most names of attributes in one message.
-const SHOWN_NAMES: usize = 10;
-
 /// Brings one account in line with its resource, and reports what came of it.
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
     let _permit = context.shared.passes.acquire().await;
@@ -79,6 +78,12 @@ pub(super) struct Pass<'a> {
     pub(super) desired: &'a DesiredUser,
 }
 
+/// What was planned beside the profile.
+struct Beside {
+    rights: RightsPlan,
+    actions: ActionsPlan,
+}
+
 impl Pass<'_> {
     fn search(&self) -> Search<'_> {
         let Self { context, user, connection, desired } = self;
@@ -92,10 +97,15 @@ impl Pass<'_> {
         draft.lost();
         let plan = self.plan(&draft.owned, None).await?;
         let rights = rights::compare_new(self, draft).await?;
+        let actions = required_actions::compare_new(self).await?;
         draft.attributes_accepted = Some(attributes_accepted(&plan.notices));
         for step in &plan.steps {
             if let Step::Create(new) = step {
-                let new = NewUser { groups: rights::joined_groups(&rights), ..new.clone() };
+                let new = NewUser {
+                    groups: rights::joined_groups(&rights),
+                    required_actions: actions.added.clone(),
+                    ..new.clone()
+                };
                 let password = self.read_again(password).await?;
                 if !fresh && !vanished {
                     // An earlier try may have made it; the spec may change before the next.
@@ -121,7 +131,8 @@ impl Pass<'_> {
         if let Some(id) = draft.user_id.clone() {
             rights::grant_to_new(self, draft, &id, &rights).await?;
         }
-        Ok(self.outcome(draft, &plan, &rights, None))
+        draft.rights.actions.owned.clone_from(&actions.owned);
+        Ok(self.outcome(draft, &plan, &Beside { rights, actions }, None))
     }
 
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
@@ -193,10 +204,11 @@ impl Pass<'_> {
         settle_expiry(draft, applied);
         draft.reenable_answered = true;
         rights::grant(self, draft, &observed.id, &rights).await?;
+        let actions = required_actions::synchronize(self, draft, &observed, origin, settled).await?;
         rights::revoke(self, draft, &observed.id, &rights).await?;
         draft.drift.extend(put_right);
         synchronized?;
-        Ok(self.outcome(draft, &plan, &rights, not_kept))
+        Ok(self.outcome(draft, &plan, &Beside { rights, actions }, not_kept))
     }
 
     /// Notes whose account it is, and what of it was there before us.
@@ -310,11 +322,12 @@ impl Pass<'_> {
         ActError::NotGranted { connection: self.connection.name.clone(), refusal }
     }
 
-    fn outcome(&self, draft: &Draft, plan: &Plan, rights: &RightsPlan, not_kept: Option<String>) -> Outcome {
+    fn outcome(&self, draft: &Draft, plan: &Plan, beside: &Beside, not_kept: Option<String>) -> Outcome {
         let credentials = draft.credentials_synced.iter().filter(|verdict| verdict.status == "False");
         let mut flaws: Vec<(Reason, String)> = plan.notices.iter().map(describe).collect();
         flaws.extend(not_kept.map(|message| (Reason::NotKept, message)));
-        flaws.extend(rights::flaws(rights));
+        flaws.extend(rights::flaws(&beside.rights));
+        flaws.extend(required_actions::flaw(&beside.actions));
         flaws.extend(credentials.map(|verdict| (verdict.reason, verdict.message.clone())));
         let interval = self.connection.sweep_interval;
         let awaited = flaws.iter().any(|(reason, _)| *reason == Reason::UnknownName);
@@ -330,70 +343,4 @@ impl Pass<'_> {
 
 fn not_kept(fields: &BTreeSet<Field>) -> String {
     format!("Keycloak accepted this change but did not keep it: {}", update_of(fields))
-}
-
-fn attributes_accepted(notices: &[Notice]) -> Verdict {
-    let refused = notices.iter().map(describe).find(|(reason, _)| *reason == Reason::AttributesNotAccepted);
-    match refused {
-        Some((reason, message)) => Verdict::bad(reason, message),
-        None => Verdict::good("Keycloak keeps all declared attributes"),
-    }
-}
-
-fn describe(notice: &Notice) -> (Reason, String) {
-    match notice {
-        Notice::DisabledElsewhere => (
-            Reason::DisabledElsewhere,
-            format!("somebody else disabled the account; annotate {REENABLE} with a new value to switch it on again"),
-        ),
-        Notice::LockedOut => (
-            Reason::LockedOut,
-            format!(
-                "brute-force protection locked the account; annotate {REENABLE} with a new value to switch it on again"
-            ),
-        ),
-        Notice::AttributesUnknown(names) => (
-            Reason::AttributesNotAccepted,
-            format!(
-                "the realm's user profile does not declare, and would drop: {}; declare them there, or remove them here",
-                list(names)
-            ),
-        ),
-        Notice::AttributesNotRemovable(names) => (
-            Reason::AttributesNotAccepted,
-            format!(
-                "no longer declared here, but the realm's user profile does not let admins remove: {}; change the profile",
-                list(names)
-            ),
-        ),
-        Notice::AttributesReadOnly(names) => (
-            Reason::AttributesNotAccepted,
-            format!(
-                "the realm's user profile does not let admins write: {}; change the profile, or remove them here",
-                list(names)
-            ),
-        ),
-    }
-}
-
-/// The first names of a list, so that a status stays small whatever somebody declares.
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> =
-        names.iter().take(SHOWN_NAMES).map(|name| name.escape_debug().take(64).collect()).collect();
-    match names.len().saturating_sub(SHOWN_NAMES) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_list_of_names_is_cut() {
-        let names: Vec<String> = (0..12).map(|number| format!("n{number}")).collect();
-        assert_eq!(list(&names[..2]), "n0, n1");
-        assert_eq!(list(&names), "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 and 2 more");
-    }
 }

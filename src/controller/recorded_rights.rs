@@ -12,6 +12,15 @@ pub(super) struct RightsRecord {
     pub(super) owned: BTreeSet<Right>,
     /// What the account had before it was taken over.
     pub(super) preexisting: BTreeSet<Right>,
+    /// The same of required actions.
+    pub(super) actions: ActionsRecord,
+}
+
+/// What is known of the required actions of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ActionsRecord {
+    pub(super) owned: BTreeSet<String>,
+    pub(super) preexisting: BTreeSet<String>,
 }
 
 /// Rights as the status lists them, by field.

@@ -49,7 +49,7 @@ fn note_preexisting(pass: &Pass<'_>, draft: &mut Draft, held: &BTreeSet<Right>) 
 fn kinds(pass: &Pass<'_>, draft: &Draft) -> BTreeSet<RightKind> {
     let declared = pass.desired.rights.iter().map(RightName::kind);
     let recorded = draft.rights.owned.iter().chain(&draft.rights.preexisting).map(|right| right.name.kind());
-    declared.chain(recorded).chain(pass.desired.exact.iter().copied()).collect()
+    declared.chain(recorded).chain(pass.desired.exact.rights.iter().copied()).collect()
 }
 
 async fn compare_with(pass: &Pass<'_>, draft: &Draft, held: &BTreeSet<Right>) -> Result<RightsPlan, Error> {
@@ -57,7 +57,7 @@ async fn compare_with(pass: &Pass<'_>, draft: &Draft, held: &BTreeSet<Right>) ->
     let none = BTreeSet::new();
     let mut input = RightsInput {
         declared: &pass.desired.rights,
-        exact: &pass.desired.exact,
+        exact: &pass.desired.exact.rights,
         held,
         owned: &draft.rights.owned,
         preexisting: &draft.rights.preexisting,

@@ -11,7 +11,7 @@ use super::FIELD_MANAGER;
 use super::context::{Context, key_of};
 use super::disable::{Off, expiry};
 use super::error::Error;
-use super::recorded_rights::{Lists, RightsRecord, lists, read};
+use super::recorded_rights::{ActionsRecord, Lists, RightsRecord, lists, read};
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
     PreexistingStatus, RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
@@ -256,6 +256,7 @@ impl Draft {
                 client_roles,
                 groups,
                 expired: self.off.expired.then_some(true),
+                required_actions: self.rights.actions.owned.iter().cloned().collect(),
             },
             adopted: (self.adopted != Adopted::No).then_some(true),
             preexisting: PreexistingStatus {
@@ -263,6 +264,7 @@ impl Draft {
                 realm_roles: before.realm_roles,
                 client_roles: before.client_roles,
                 groups: before.groups,
+                required_actions: self.rights.actions.preexisting.iter().cloned().collect(),
             },
             sessions_to_end: self.off.sessions_to_end.then_some(true),
             credentials: self.password.iter().map(recorded).collect(),
@@ -341,6 +343,10 @@ fn rights(status: &KeycloakUserStatus) -> RightsRecord {
     RightsRecord {
         owned: read(&owned.realm_roles, &owned.client_roles, &owned.groups),
         preexisting: read(&before.realm_roles, &before.client_roles, &before.groups),
+        actions: ActionsRecord {
+            owned: owned.required_actions.iter().cloned().collect(),
+            preexisting: before.required_actions.iter().cloned().collect(),
+        },
     }
 }
 

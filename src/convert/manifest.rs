@@ -189,6 +189,8 @@ struct Spec<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     groups: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    required_actions: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     exact: &'a [ExactField],
     #[serde(skip_serializing_if = "Option::is_none")]
     adoption: Option<Adoption>,
@@ -216,6 +218,7 @@ impl<'a> Spec<'a> {
             realm_roles,
             client_roles,
             groups,
+            required_actions,
             exact,
             adoption,
             expires_at,
@@ -235,6 +238,7 @@ impl<'a> Spec<'a> {
             realm_roles,
             client_roles,
             groups,
+            required_actions,
             exact,
             adoption: *adoption,
             expires_at: expires_at.as_ref(),

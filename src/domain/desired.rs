@@ -24,5 +24,16 @@ pub struct DesiredUser {
     /// Declared roles and groups.
     pub rights: BTreeSet<RightName>,
     /// Fields of which everything goes that is not declared.
-    pub exact: BTreeSet<RightKind>,
+    pub exact: Exact,
+    /// What the user shall be asked to do.
+    pub required_actions: BTreeSet<String>,
+}
+
+/// Fields of which everything goes that is not declared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exact {
+    /// Those that give rights.
+    pub rights: BTreeSet<RightKind>,
+    /// `spec.requiredActions`
+    pub required_actions: bool,
 }

@@ -74,6 +74,7 @@ fn plan_creation(
         enabled: desired.enabled.unwrap_or(true),
         attributes: given,
         groups: Vec::new(),
+        required_actions: BTreeSet::new(),
     };
     Plan { steps: vec![Step::Create(create)], notices, owned }
 }

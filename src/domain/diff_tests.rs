@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{UnmanagedPolicy, UserId, Username};
+use super::super::{Exact, UnmanagedPolicy, UserId, Username};
 use super::*;
 
 const DISABLED_REASON: &str = "disabledReason";
@@ -34,7 +34,8 @@ impl Case {
             enabled: Some(true),
             attributes: attributes(&[("team", &["red", "blue"])]),
             rights: BTreeSet::new(),
-            exact: BTreeSet::new(),
+            exact: Exact::default(),
+            required_actions: BTreeSet::new(),
         };
         let observed = ObservedUser {
             id: UserId::parse("8c7d2f3e-0000-4000-8000-000000000000").unwrap(),
@@ -140,7 +141,8 @@ fn nothing_but_a_name() -> DesiredUser {
         enabled: None,
         attributes: BTreeMap::new(),
         rights: BTreeSet::new(),
-        exact: BTreeSet::new(),
+        exact: Exact::default(),
+        required_actions: BTreeSet::new(),
     }
 }
 
@@ -391,6 +393,7 @@ fn a_new_account_carries_what_is_declared_and_the_mark() {
         enabled: true,
         attributes: values(&[("team", &["red", "blue"])]),
         groups: Vec::new(),
+        required_actions: BTreeSet::new(),
     };
     assert_eq!(case.creation(), expected);
     assert_eq!(case.plan().owned, Owned { attributes: names(&["team"]), enabled: Some(true) });
@@ -643,7 +646,8 @@ fn some_desired() -> impl Strategy<Value = DesiredUser> {
             enabled,
             attributes,
             rights: BTreeSet::new(),
-            exact: BTreeSet::new(),
+            exact: Exact::default(),
+            required_actions: BTreeSet::new(),
         },
     )
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{AttributeName, AttributeValue, ProfileText, UserId, Username};
+use crate::domain::{AttributeName, AttributeValue, Exact, ProfileText, UserId, Username};
 
 fn patterns(list: &[&str]) -> Vec<String> {
     list.iter().map(|pattern| (*pattern).to_owned()).collect()
@@ -21,7 +21,8 @@ fn desired(username: &str) -> DesiredUser {
         enabled: None,
         attributes: BTreeMap::new(),
         rights: BTreeSet::new(),
-        exact: BTreeSet::new(),
+        exact: Exact::default(),
+        required_actions: BTreeSet::new(),
     }
 }
 

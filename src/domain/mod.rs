@@ -16,6 +16,7 @@ mod observed;
 mod password_policy;
 mod plan;
 mod profile;
+mod required_actions;
 mod rights;
 mod takeover;
 
@@ -25,7 +26,7 @@ pub use credential::{
     Cause, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, SecretVersion, decide_password,
     is_temporary,
 };
-pub use desired::DesiredUser;
+pub use desired::{DesiredUser, Exact};
 pub use diff::{DiffInput, diff, differs_in_attributes};
 pub use digest::{CredentialKey, Digest};
 pub use effective::{GrantRule, RealmKind, RightGrants, RightRefusal, RightsGraph};
@@ -39,6 +40,7 @@ pub use observed::ObservedUser;
 pub use password_policy::PasswordPolicy;
 pub use plan::{Field, NewUser, Notice, Owned, Plan, Preexisting, ProfileUpdate, Step, update_of};
 pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};
+pub use required_actions::{ActionsInput, ActionsPlan, UPDATE_PASSWORD, diff_actions};
 pub use rights::{
     ObjectId, Right, RightKind, RightName, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet, diff_rights,
 };

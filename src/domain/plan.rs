@@ -60,6 +60,8 @@ pub struct NewUser {
     pub attributes: BTreeMap<String, Vec<String>>,
     /// Paths of groups, all of which exist.
     pub groups: Vec<String>,
+    /// What the user is asked to do at the first login.
+    pub required_actions: BTreeSet<String>,
 }
 
 /// A change of an existing account. `None` leaves a field as it is.

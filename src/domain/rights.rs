@@ -281,3 +281,7 @@ fn steps(
     let of_clients = of_clients.into_iter().map(|(name, roles)| client(name, roles));
     of_realm.into_iter().chain(of_clients).chain(groups.into_iter().map(group)).collect()
 }
+
+#[cfg(test)]
+#[path = "rights_tests.rs"]
+mod tests;

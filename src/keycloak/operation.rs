@@ -53,6 +53,8 @@ pub enum Operation {
     GetGroup,
     /// `GET /` and `GET /default-groups`
     GetRealmDefaults,
+    /// `GET /authentication/required-actions`
+    GetRequiredActions,
     /// `POST /users/{id}/role-mappings/…`
     AddRoles,
     /// `DELETE /users/{id}/role-mappings/…`
@@ -65,7 +67,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -90,6 +92,7 @@ impl Operation {
         Self::GetClient,
         Self::GetGroup,
         Self::GetRealmDefaults,
+        Self::GetRequiredActions,
         Self::AddRoles,
         Self::RemoveRoles,
         Self::JoinGroup,
@@ -126,7 +129,8 @@ impl Operation {
             | Self::GetComposites
             | Self::GetClient
             | Self::GetGroup
-            | Self::GetRealmDefaults => false,
+            | Self::GetRealmDefaults
+            | Self::GetRequiredActions => false,
         }
     }
 
@@ -158,6 +162,7 @@ impl Operation {
             Self::GetComposites => "get_composites",
             Self::GetGroup => "get_group",
             Self::GetRealmDefaults => "get_realm_defaults",
+            Self::GetRequiredActions => "get_required_actions",
             Self::AddRoles => "add_roles",
             Self::RemoveRoles => "remove_roles",
             Self::JoinGroup => "join_group",
@@ -193,6 +198,7 @@ impl Operation {
             | Self::FindOfflineClients
             | Self::FindOfflineSessions
             | Self::DeleteOfflineSession
+            | Self::GetRequiredActions
             | Self::GetRoleMappings
             | Self::GetGroups
             | Self::GetGroup
@@ -260,6 +266,7 @@ impl fmt::Display for Operation {
             Self::GetComposites => "reading what a role is made of",
             Self::GetGroup => "looking for a group",
             Self::GetRealmDefaults => "reading what the realm gives to every account",
+            Self::GetRequiredActions => "reading the realm's required actions",
             Self::AddRoles => "giving roles to the account",
             Self::RemoveRoles => "taking roles from the account",
             Self::JoinGroup => "adding the account to a group",

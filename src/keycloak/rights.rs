@@ -4,8 +4,8 @@ use reqwest::Method;
 use std::collections::BTreeSet;
 
 use super::wire_rights::{
-    ClientRepresentation, GroupRepresentation, MappingsRepresentation, RealmRepresentation, RoleReference,
-    RoleRepresentation,
+    ClientRepresentation, GroupRepresentation, MappingsRepresentation, RealmRepresentation,
+    RequiredActionRepresentation, RequiredActionsRequest, RoleReference, RoleRepresentation,
 };
 use super::{Client, ErrorKind, KeycloakError, Operation};
 use crate::domain::{ObjectId, Right, RightName, UserId};
@@ -153,6 +153,21 @@ impl Client {
         let role = realm.default_role.map(|role| role.realm_right().ok_or_else(|| odd_id(operation))).transpose()?;
         let groups: Option<Vec<Right>> = groups.into_iter().map(GroupRepresentation::right).collect();
         Ok(RealmDefaults { role, groups: groups.ok_or_else(|| odd_id(operation))? })
+    }
+
+    /// The required actions that the realm knows.
+    pub async fn required_actions(&self) -> Result<BTreeSet<String>, KeycloakError> {
+        let request = self.admin(Method::GET, &["authentication", "required-actions"]);
+        let answer = self.send(Operation::GetRequiredActions, request).await?;
+        let actions: Vec<RequiredActionRepresentation> = answer.json(Operation::GetRequiredActions)?;
+        Ok(actions.into_iter().map(|action| action.alias).collect())
+    }
+
+    /// Replaces what the user is asked to do; every other field stays.
+    pub async fn set_required_actions(&self, user: &UserId, actions: &BTreeSet<String>) -> Result<(), KeycloakError> {
+        let body = RequiredActionsRequest { required_actions: actions };
+        let request = self.admin(Method::PUT, &["users", user.as_str()]).json(&body);
+        self.send(Operation::UpdateUser, request).await.map(drop)
     }
 
     /// Gives roles of the realm, or of a client, to the account.

@@ -88,6 +88,7 @@ fn new_user() -> NewUser {
         enabled: true,
         attributes: BTreeMap::new(),
         groups: Vec::new(),
+        required_actions: std::collections::BTreeSet::new(),
     }
 }
 
@@ -122,6 +123,7 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::GetClient => client.client_id("app").await.map(drop),
         Operation::GetGroup => client.group_at("/a").await.map(drop),
         Operation::GetRealmDefaults => client.realm_defaults().await.map(drop),
+        Operation::GetRequiredActions => client.required_actions().await.map(drop),
         Operation::AddRoles => client.add_roles(&id(), None, &[role()]).await,
         Operation::RemoveRoles => client.remove_roles(&id(), None, &[role()]).await,
         Operation::JoinGroup => client.join_group(&id(), &object_id()).await,

@@ -61,6 +61,8 @@ pub(super) struct CreateUserRequest<'a> {
     attributes: &'a BTreeMap<String, Vec<String>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     groups: &'a [String],
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    required_actions: &'a BTreeSet<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     credentials: Vec<PasswordRepresentation<'a>>,
 }
@@ -77,6 +79,7 @@ impl<'a> CreateUserRequest<'a> {
             enabled: user.enabled,
             attributes: &user.attributes,
             groups: &user.groups,
+            required_actions: &user.required_actions,
             credentials: password.into_iter().collect(),
         }
     }

@@ -118,6 +118,19 @@ pub(super) struct RealmRepresentation {
     pub(super) default_role: Option<RoleRepresentation>,
 }
 
+/// A required action that the realm knows.
+#[derive(Deserialize)]
+pub(super) struct RequiredActionRepresentation {
+    pub(super) alias: String,
+}
+
+/// The whole list: Keycloak takes away what is not in it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RequiredActionsRequest<'a> {
+    pub(super) required_actions: &'a BTreeSet<String>,
+}
+
 /// A role as a request names it: Keycloak wants both, and that they belong together.
 #[derive(Serialize)]
 pub(super) struct RoleReference<'a> {

@@ -19,6 +19,8 @@ const BEFORE_A_WRITE: Duration = Duration::from_millis(250);
 const OTHERWISE: Duration = Duration::from_mins(1);
 /// How long the defaults of a realm are taken for current.
 const DEFAULTS_LIFETIME: Duration = Duration::from_secs(15);
+/// How long the required actions of a realm are taken for current.
+const ACTIONS_LIFETIME: Duration = Duration::from_secs(1);
 /// How long a failure answers all who ask.
 const FAILURE_LIFETIME: Duration = Duration::from_secs(1);
 /// Most rights that one may imply: more than any realm has, so that no answers keep us busy for ever.
@@ -64,6 +66,7 @@ pub struct Directory {
     rights: Mutex<HashMap<RightName, Slot>>,
     clients: tokio::sync::Mutex<Clients>,
     defaults: Kept<Arc<RealmDefaults>, KeycloakError>,
+    required_actions: Kept<Arc<BTreeSet<String>>, KeycloakError>,
 }
 
 #[derive(Debug, Default)]
@@ -129,6 +132,11 @@ impl Directory {
     /// What the realm gives to every account, at most 15 s old.
     pub async fn defaults(&self, client: &Client) -> Answer<Arc<RealmDefaults>> {
         self.defaults.get(async || Ok((Arc::new(client.realm_defaults().await?), DEFAULTS_LIFETIME))).await
+    }
+
+    /// The required actions that the realm knows, at most 1 s old.
+    pub async fn required_actions(&self, client: &Client) -> Answer<Arc<BTreeSet<String>>> {
+        self.required_actions.get(async || Ok((Arc::new(client.required_actions().await?), ACTIONS_LIFETIME))).await
     }
 
     /// Forgets rights whose ids have turned out to be stale, and the clients that have them.

@@ -23,6 +23,55 @@ fn attribute(name: &str, values: &[&str]) -> Value {
     json!({ "username": "abc", "attributes": [{ "name": name, "values": values }] })
 }
 
+/// Roles, groups and required actions, good and bad.
+fn rights() -> Vec<Value> {
+    let long = |count: usize| "ü".repeat(count);
+    let names = ["a", "", " ", "a\tb", "a/b", "%", ";", "..", "a\u{7f}", "\u{a0}", "😀"].map(str::to_owned);
+    let names: Vec<String> = names.into_iter().chain([long(255), long(256)]).collect();
+    let paths = [
+        "/a", "/a/b", "/a b", "a", "/", "", "/a/", "//a", "/a//b", "/a/../b", "/./a", "/..", "/...", "/ ", "/a/\t",
+        "/a\u{0}",
+    ];
+    let paths: Vec<String> =
+        paths.map(str::to_owned).into_iter().chain([format!("/{}", long(1023)), format!("/{}", long(1024))]).collect();
+    let with = |field: &str, value: Value| json!({ "username": "abc", field: value });
+    let client = |client: &str, roles: Value| with("clientRoles", json!([{ "client": client, "roles": roles }]));
+    let numbered = |count: usize, width: usize| -> Vec<String> { (0..count).map(|n| format!("{n:0width$}")).collect() };
+    let grouped = |count: usize, width: usize| -> Vec<String> { (0..count).map(|n| format!("/{n:0width$}")).collect() };
+    let mut specs = Vec::new();
+    for name in &names {
+        specs.extend([with("realmRoles", json!([name])), with("requiredActions", json!([name]))]);
+        specs.extend([client(name, json!(["r"])), client("c", json!([name]))]);
+    }
+    specs.extend(paths.iter().map(|path| with("groups", json!([path]))));
+    for field in ["realmRoles", "requiredActions"] {
+        specs.extend([with(field, json!(["a", "A"])), with(field, json!(["a", "a"]))]);
+    }
+    specs.extend([with("groups", json!(["/a", "/A"])), with("groups", json!(["/a", "/a"]))]);
+    specs.extend([client("c", json!(["a", "A"])), client("c", json!(["a", "a"]))]);
+    specs.push(with("clientRoles", json!([{ "client": "c", "roles": ["a"] }, { "client": "c", "roles": ["b"] }])));
+    specs.push(with("clientRoles", json!([{ "client": "c", "roles": [] }])));
+    for count in [128, 129] {
+        specs.push(with("realmRoles", json!(numbered(count, 4))));
+        let (one, two): (Vec<_>, Vec<_>) =
+            numbered(count, 4).into_iter().partition(|name| name.ends_with(['0', '1', '2', '3', '4']));
+        specs.push(with("clientRoles", json!([{ "client": "c", "roles": one }, { "client": "d", "roles": two }])));
+    }
+    for count in [32, 33] {
+        specs.push(with("requiredActions", json!(numbered(count, 4))));
+    }
+    for count in [256, 257, 1000] {
+        specs.push(with("groups", json!(grouped(count, 4))));
+    }
+    for (count, width) in [(64, 64), (64, 65)] {
+        specs.push(with("realmRoles", json!(numbered(count, width))));
+        specs.push(with("groups", json!(grouped(3 * count, width - 1))));
+        specs.push(client("c", json!(numbered(count, width - 1))));
+    }
+    specs.push(with("exact", json!(["groups", "realmRoles"])));
+    specs
+}
+
 #[test]
 fn the_rust_rules_and_the_api_server_agree() {
     e2e_with("the_rust_rules_and_the_api_server_agree", json!({}), async |world| {
@@ -53,6 +102,7 @@ fn the_rust_rules_and_the_api_server_agree() {
             let values: Vec<String> = (0..count).map(|n| n.to_string()).collect();
             specs.push(json!({ "username": "abc", "attributes": [{ "name": "n", "values": values }] }));
         }
+        specs.extend(rights());
         let twice = json!([{ "name": "n", "values": [] }, { "name": "n", "values": ["x"] }]);
         specs.push(json!({ "username": "abc", "attributes": twice }));
         for temporary in [json!(null), json!(false), json!(true)] {

@@ -37,6 +37,7 @@ mod ownership;
 mod passwords;
 mod process;
 mod refusals;
+mod required_actions;
 mod right_grants;
 mod rights;
 mod roles_and_groups;

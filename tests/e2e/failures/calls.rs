@@ -52,6 +52,7 @@ impl Trigger {
             | Operation::GetComposites
             | Operation::GetGroup
             | Operation::GetRealmDefaults
+            | Operation::GetRequiredActions
             | Operation::AddRoles
             | Operation::RemoveRoles
             | Operation::JoinGroup
@@ -103,6 +104,7 @@ pub fn is_call(operation: Operation, call: &Call) -> bool {
         Operation::GetComposites => (Method::GET, "/admin/realms/{}/roles-by-id/{id}/composites"),
         Operation::GetGroup => (Method::GET, "/admin/realms/{}/group-by-path/{}"),
         Operation::GetRealmDefaults => (Method::GET, "/admin/realms/{}/default-groups"),
+        Operation::GetRequiredActions => (Method::GET, "/admin/realms/{}/authentication/required-actions"),
         Operation::AddRoles => (Method::POST, "/admin/realms/{}/users/{id}/role-mappings/realm"),
         Operation::RemoveRoles => (Method::DELETE, "/admin/realms/{}/users/{id}/role-mappings/realm"),
         Operation::JoinGroup => (Method::PUT, "/admin/realms/{}/users/{id}/groups/{id}"),
