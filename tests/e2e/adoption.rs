@@ -287,7 +287,9 @@ fn a_status_written_by_hand_gains_only_what_the_rules_give() {
 
 #[test]
 fn a_right_that_taking_over_needs_is_named() {
-    e2e_with("a_right_that_taking_over_needs", json!({}), async |world| {
+    let only = json!([{ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
+        "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": ["manage-users"] } }]);
+    e2e_with("a_right_that_taking_over_needs", json!({ "users": only }), async |world| {
         grant(&world, &["*"]).await;
         let _operator = world.operator().await;
         world.keycloak.create_user(json!({ "username": "unread", "enabled": true })).await;
