@@ -76,7 +76,7 @@ const UNSTABLE_STREAMS: &[&str] = &[
     "watches_shared_stream",
 ];
 /// Where they may be named: where the streams are made, and where they are given to the controllers.
-const STREAM_FILES: &[&str] = &["controller/watch.rs", "controller/mod.rs"];
+const STREAM_FILES: &[&str] = &["controller/watch/mod.rs", "controller/mod.rs"];
 
 const MAX_LINES: usize = 400;
 
@@ -417,9 +417,9 @@ fn a_module_without_a_rule_is_found() {
 #[test]
 fn an_unstable_stream_function_is_found() {
     let source = "fn f() {\n    Controller::for_stream(a, b).watches_stream(c)\n}";
-    let rule = |name: &str| (2, format!("{name} only in controller/watch.rs and controller/mod.rs"));
+    let rule = |name: &str| (2, format!("{name} only in controller/watch/mod.rs and controller/mod.rs"));
     assert_eq!(broken("controller/act.rs", source), [rule("for_stream"), rule("watches_stream")]);
-    assert_eq!(broken("controller/watch.rs", source), []);
+    assert_eq!(broken("controller/watch/mod.rs", source), []);
 }
 
 #[test]

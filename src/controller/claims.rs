@@ -12,8 +12,8 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::context::key_of;
-use super::observe::mark_of;
-use super::references::Referrer;
+use super::reconcile::observe::mark_of;
+use super::watch::references::Referrer;
 use crate::api::KeycloakUser;
 use crate::domain::{BirthMark, ObservedUser};
 

@@ -13,9 +13,9 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::Semaphore;
 
 use super::backoff::Backoff;
-use super::brake::Brakes;
 use super::claims::Claims;
-use super::cluster::ClusterConnections;
+use super::connection::brake::Brakes;
+use super::connection::cluster::ClusterConnections;
 use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;

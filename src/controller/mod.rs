@@ -1,43 +1,18 @@
 //! The controller: watches resources, brings accounts in line, reports what came of it.
 //!
 //! May use `api`, `domain` and `realm` (and through it the errors of `keycloak`). [`run`] starts one set of streams for
-//! each namespace; `reconcile` is the script of a pass, the other modules are its phases.
+//! each namespace. `watch` says who is to be looked at, `reconcile` is a pass over one user, `connection` a pass over a
+//! connection and what is kept for each; what lies beside these folders is used by more than one of them.
 
-mod act;
 mod backoff;
-mod brake;
-mod changes;
 mod claims;
-mod cleanup;
-mod cluster;
-mod connection_kind;
-mod connections;
+mod connection;
 mod context;
 mod credential_key;
-mod dereference;
-mod disable;
 mod error;
-mod finalizer;
-mod live;
 mod metrics;
-mod notice;
-mod observe;
-mod outcome;
-mod password;
 mod reconcile;
-mod recorded_rights;
-mod references;
-mod report;
-mod required_actions;
-mod retries;
-mod rights;
-mod rivals;
 mod secret_content;
-mod selection;
-mod status;
-mod takeover;
-mod tally;
-mod wake;
 mod watch;
 
 use std::sync::Arc;
@@ -64,14 +39,14 @@ pub use metrics::ControllerMetrics;
 pub use watch::{LONGEST_SILENCE, Scope};
 
 use backoff::Backoff;
-use brake::Brakes;
 use claims::Claims;
-use connection_kind::ConnectionKind;
+use connection::brake::Brakes;
+use connection::kind::ConnectionKind;
 use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
-use references::References;
-use retries::Retries;
-use wake::{WakeConnections, WakeUsers};
+use watch::references::References;
+use watch::retries::Retries;
+use watch::wake::{WakeConnections, WakeUsers};
 
 use crate::api::KeycloakUser;
 use crate::domain::Patterns;
@@ -165,7 +140,13 @@ pub async fn run(
     let wakes: Vec<_> = settings.scopes.iter().map(|_| wake_users()).collect();
     let users: Vec<_> = wakes.iter().map(|(users, _)| Arc::clone(users)).collect();
     let cluster = settings.cluster_connections.then(|| {
-        cluster::watch(&client, settings.own_namespace.clone(), users, (&realms, &brakes), &metrics.controller)
+        connection::cluster::watch(
+            &client,
+            settings.own_namespace.clone(),
+            users,
+            (&realms, &brakes),
+            &metrics.controller,
+        )
     });
     let (cluster, cluster_watch) = cluster.unzip();
     let shared = Arc::new(Shared {
@@ -298,15 +279,15 @@ async fn watch_scope(
     let cache = context.connections.clone();
     let connections = controller_of(changed_connections, cache, woken_connections, concurrency, &shutdown)
         .run(
-            connections::reconcile,
-            |object, error, context| connections::after_error(&context.backoff, &*object, error),
+            connection::reconcile,
+            |object, error, context| connection::after_error(&context.backoff, &*object, error),
             Arc::clone(&context),
         )
         .for_each(drain);
     let users = controller_of(changed_users, context.users.clone(), woken_users, concurrency, &shutdown)
         .run(
             reconcile::reconcile,
-            |object, error, context| report::after_error(&context, &object, error),
+            |object, error, context| reconcile::report::after_error(&context, &object, error),
             Arc::clone(&context),
         )
         .for_each(drain);

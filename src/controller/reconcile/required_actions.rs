@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{ActError, Error, ObserveError};
+use super::Pass;
 use super::observe::Origin;
-use super::reconcile::Pass;
 use super::status::{Adopted, Draft};
 use super::takeover;
 use crate::api::Reason;
+use crate::controller::error::{ActError, Error, ObserveError};
 use crate::domain::{ActionsInput, ActionsPlan, ObservedUser, diff_actions};
 
 /// What a new account is asked for, and what the realm does not know of it.

@@ -6,20 +6,20 @@ use std::sync::Arc;
 use futures::channel::mpsc::UnboundedSender;
 use kube::runtime::reflector::{Lookup, ObjectRef};
 
-use super::connection_kind::ConnectionKind;
-use super::context::key_of;
 use super::references::{References, Referent, ReferentKind};
 use crate::api::{self, ConnectionAuth, KeycloakConnectionSpec, KeycloakUser, ObjectKind};
+use crate::controller::connection::kind::ConnectionKind;
+use crate::controller::context::key_of;
 
 /// The users of one scope.
-pub(super) struct WakeUsers {
-    pub(super) sender: UnboundedSender<ObjectRef<KeycloakUser>>,
-    pub(super) references: References,
+pub(in crate::controller) struct WakeUsers {
+    pub(in crate::controller) sender: UnboundedSender<ObjectRef<KeycloakUser>>,
+    pub(in crate::controller) references: References,
 }
 
 impl WakeUsers {
     /// Wakes all who refer to that object.
-    pub(super) fn changed(&self, referent: &Referent) {
+    pub(in crate::controller) fn changed(&self, referent: &Referent) {
         for (namespace, name) in self.references.referrers(referent) {
             send(&self.sender, &namespace, &name);
         }
@@ -27,15 +27,15 @@ impl WakeUsers {
 }
 
 /// The connections of one kind, and through them the users of all scopes where they are used.
-pub(super) struct WakeConnections<K: ConnectionKind> {
-    pub(super) sender: UnboundedSender<ObjectRef<K>>,
-    pub(super) references: References,
-    pub(super) users: Vec<Arc<WakeUsers>>,
+pub(in crate::controller) struct WakeConnections<K: ConnectionKind> {
+    pub(in crate::controller) sender: UnboundedSender<ObjectRef<K>>,
+    pub(in crate::controller) references: References,
+    pub(in crate::controller) users: Vec<Arc<WakeUsers>>,
 }
 
 impl<K: ConnectionKind> WakeConnections<K> {
     /// Wakes all connections that refer to that object, and their users.
-    pub(super) fn changed(&self, referent: &Referent) {
+    pub(in crate::controller) fn changed(&self, referent: &Referent) {
         for (namespace, name) in self.references.referrers(referent) {
             send(&self.sender, &namespace, &name);
             self.users_of(namespace, name);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::{ActError, Error, ObserveError};
-use super::reconcile::Pass;
+use super::Pass;
 use super::status::{Adopted, Draft};
 use crate::api::Reason;
+use crate::controller::error::{ActError, Error, ObserveError};
 use crate::domain::{
     ObjectId, Right, RightKind, RightName, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet, UserId,
     diff_rights,

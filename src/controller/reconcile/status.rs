@@ -7,15 +7,15 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{ObjectMeta, PostParams};
 
-use super::FIELD_MANAGER;
-use super::context::{Context, key_of};
 use super::disable::{Off, expiry};
-use super::error::Error;
 use super::recorded_rights::{ActionsRecord, Lists, RightsRecord, lists, read};
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
     PreexistingStatus, RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
 };
+use crate::controller::FIELD_MANAGER;
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::Error;
 use crate::domain::{Digest, Expiry, ObservedUser, Owned, PasswordRecord, Pending, Preexisting, SecretVersion, UserId};
 
 /// Longest message of a condition; an error of the API server can be of any length.

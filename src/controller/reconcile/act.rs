@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use secrecy::SecretString;
 
-use super::error::ActError as Error;
+use crate::controller::error::ActError as Error;
 use crate::domain::{BirthMark, Field, NewUser, ProfileUpdate, UserId};
 use crate::keycloak::{Client, ConflictWith, ErrorKind, KeycloakError};
 

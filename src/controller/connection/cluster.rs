@@ -16,32 +16,32 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::backoff::Backoff;
 use super::brake::Brakes;
-use super::connections::{self, ClusterContext};
-use super::context::{Context, Shared, Versions};
-use super::dereference::{Connection, Declared, open, version_of};
-use super::error::DereferenceError as Error;
-use super::metrics::ControllerMetrics;
 use super::selection::{self, Namespace};
-use super::wake::WakeUsers;
-use super::watch::{self, Scope};
-use super::{Ended, LISTING_LIMIT, connection_gone, controller_of, drain, give_up, wake_connections};
+use super::{self as connections, ClusterContext};
 use crate::api::{ClusterKeycloakConnection, KeycloakConnectionSpec};
+use crate::controller::backoff::Backoff;
+use crate::controller::context::{Context, Shared, Versions};
+use crate::controller::error::DereferenceError as Error;
+use crate::controller::metrics::ControllerMetrics;
+use crate::controller::reconcile::dereference::{Connection, Declared, open, version_of};
+use crate::controller::watch::wake::WakeUsers;
+use crate::controller::watch::{self, Scope};
+use crate::controller::{Ended, LISTING_LIMIT, connection_gone, controller_of, drain, give_up, wake_connections};
 use crate::domain::Grants;
 use crate::realm::{ConnectionName, RealmRegistry};
 
 /// The shared connections, and what they refer to in the operator's own namespace.
-pub(super) struct ClusterConnections {
-    pub(super) connections: Store<ClusterKeycloakConnection>,
-    pub(super) versions: Versions,
+pub(in crate::controller) struct ClusterConnections {
+    pub(in crate::controller) connections: Store<ClusterKeycloakConnection>,
+    pub(in crate::controller) versions: Versions,
     /// Namespace of the operator itself.
-    pub(super) namespace: String,
+    pub(in crate::controller) namespace: String,
 }
 
 impl ClusterConnections {
     /// Waits until these caches are filled; false if they never will be.
-    pub(super) async fn listed(&self) -> bool {
+    pub(in crate::controller) async fn listed(&self) -> bool {
         self.versions.listed().await && self.connections.wait_until_ready().await.is_ok()
     }
 
@@ -60,7 +60,7 @@ impl ClusterConnections {
 }
 
 /// What follows connections that namespaces share.
-pub(super) struct ClusterWatch {
+pub(in crate::controller) struct ClusterWatch {
     changed: BoxStream<'static, Result<ClusterKeycloakConnection, watcher::Error>>,
     woken: UnboundedReceiver<ObjectRef<ClusterKeycloakConnection>>,
     backoff: Arc<Backoff>,
@@ -68,7 +68,7 @@ pub(super) struct ClusterWatch {
 }
 
 /// Starts the caches of shared connections; a change wakes users in all scopes.
-pub(super) fn watch(
+pub(in crate::controller) fn watch(
     client: &Client,
     namespace: String,
     users: Vec<Arc<WakeUsers>>,
@@ -91,7 +91,12 @@ pub(super) fn watch(
 
 impl ClusterWatch {
     /// The controller of shared connections, until `shutdown`.
-    pub(super) async fn run(mut self, shared: Arc<Shared>, concurrency: u16, shutdown: CancellationToken) -> Ended {
+    pub(in crate::controller) async fn run(
+        mut self,
+        shared: Arc<Shared>,
+        concurrency: u16,
+        shutdown: CancellationToken,
+    ) -> Ended {
         let Some(cluster) = &shared.cluster else {
             return Ended::Finished;
         };
@@ -115,7 +120,11 @@ impl ClusterWatch {
 }
 
 /// Resolves a shared connection for a user of that namespace.
-pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -> Result<Connection, Error> {
+pub(in crate::controller) async fn connection(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Connection, Error> {
     let cluster = context.shared.cluster.as_ref().ok_or_else(|| Error::ClusterConnectionsOff(name.to_owned()))?;
     if cluster.listed().now_or_never() != Some(true) || context.namespaces_listed().now_or_never() != Some(true) {
         return Err(Error::ConnectionNotReady(name.to_owned()));
@@ -131,7 +140,11 @@ pub(super) async fn connection(context: &Context, namespace: &str, name: &str) -
 }
 
 /// The spec of a shared connection, if that namespace may use it.
-pub(super) fn spec_for(context: &Context, namespace: &str, name: &str) -> Option<KeycloakConnectionSpec> {
+pub(in crate::controller) fn spec_for(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Option<KeycloakConnectionSpec> {
     Some(allowed(context, namespace, name).ok()?.0.spec.connection.clone())
 }
 

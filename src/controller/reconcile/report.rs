@@ -7,14 +7,14 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use tracing::{debug, error, info, warn};
 
-use super::backoff::jittered;
-use super::context::{Context, key_of};
 use super::dereference;
 use super::disable::expiry;
-use super::error::{Class, Error};
 use super::outcome::{Farewell, Outcome};
 use super::status::{Adopted, Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
+use crate::controller::backoff::jittered;
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::{Class, Error};
 use crate::domain::Expiry;
 
 /// Shows what a pass came to, and says when the next one is due.
@@ -64,7 +64,7 @@ fn news(ready: &Verdict) -> Option<EventType> {
 }
 
 /// When to try again after an error; kube calls this.
-pub(super) fn after_error(context: &Context, user: &KeycloakUser, error: &Error) -> Action {
+pub(in crate::controller) fn after_error(context: &Context, user: &KeycloakUser, error: &Error) -> Action {
     let (_, class) = error.verdict();
     let wait = match class {
         Class::Transient(Some(wait)) => jittered(wait),

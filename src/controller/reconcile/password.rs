@@ -1,13 +1,13 @@
 //! The password of an account: what is sent, when, and what is noted of it.
 
 use super::act::is_password_refusal;
-use super::context::Context;
 use super::dereference::{self, Connection, Password, PasswordValue};
-use super::error::{ActError, DereferenceError, Error, ObserveError};
 use super::observe::Origin;
 use super::status::{Adopted, Draft, Verdict};
 use super::takeover;
 use crate::api::{Credential, CredentialSync, KeycloakUser, Reason};
+use crate::controller::context::Context;
+use crate::controller::error::{ActError, DereferenceError, Error, ObserveError};
 use crate::domain::{
     Cause, ObservedUser, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, decide_password,
     is_temporary,

@@ -10,13 +10,13 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
 
-use super::FIELD_MANAGER;
-use super::connection_kind::ConnectionKind;
-use super::context::{Context, key_of};
-use super::error::{DereferenceError as Missing, Error};
-use super::outcome::Outcome;
+use super::kind::ConnectionKind;
 use super::tally::Tally;
 use crate::api::{self, ALLOW_DELETIONS, DeletionAllowance, DeletionsStatus, KeycloakUser, Reason, RecentDeletions};
+use crate::controller::FIELD_MANAGER;
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::{DereferenceError as Missing, Error};
+use crate::controller::reconcile::outcome::Outcome;
 use crate::domain::{Allowance, DeletionLimit, DeletionRecord, Deletions, Held, brake};
 use crate::realm::ConnectionName;
 
@@ -29,7 +29,7 @@ type Ledger = Arc<tokio::sync::Mutex<Option<DeletionRecord>>>;
 
 /// The brakes of all connections.
 #[derive(Debug, Default)]
-pub(super) struct Brakes {
+pub(in crate::controller) struct Brakes {
     /// By UID of the connection.
     ledgers: Mutex<HashMap<String, Ledger>>,
     tally: Mutex<Tally>,
@@ -46,23 +46,23 @@ impl Brakes {
     }
 
     /// A resource exists.
-    pub(super) fn user_seen(&self, user: &KeycloakUser) {
+    pub(in crate::controller) fn user_seen(&self, user: &KeycloakUser) {
         self.tally().seen(user.metadata.uid.as_deref().unwrap_or_default(), connection_name(user));
     }
 
     /// A resource is gone.
-    pub(super) fn user_gone(&self, uid: &str) {
+    pub(in crate::controller) fn user_gone(&self, uid: &str) {
         self.tally().gone(uid);
     }
 
     /// A connection is gone.
-    pub(super) fn connection_gone(&self, uid: &str) {
+    pub(in crate::controller) fn connection_gone(&self, uid: &str) {
         self.ledgers.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
 
 /// Counts the deletion of a resource's account, or says why it has to wait.
-pub(super) async fn admit(context: &Context, user: &KeycloakUser) -> Result<Option<Outcome>, Error> {
+pub(in crate::controller) async fn admit(context: &Context, user: &KeycloakUser) -> Result<Option<Outcome>, Error> {
     let (namespace, _) = key_of(user);
     let name = user.spec.connection_ref.name.clone();
     match user.spec.connection_ref.kind {

@@ -2,6 +2,11 @@
 //!
 //! The only place that builds on kube's unstable stream control, which is what lets the caches be stripped.
 
+mod changes;
+pub(super) mod references;
+pub(super) mod retries;
+pub(super) mod wake;
+
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +22,16 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
-use super::changes::{Change, Changes};
-use super::claims::Claims;
-use super::connection_kind::ConnectionKind;
-use super::context::{Versions, key_of};
-use super::metrics::ControllerMetrics;
-use super::references::{Referent, ReferentKind};
-use super::retries::Retries;
-use super::wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
 use crate::api::{ALLOW_DELETIONS, KeycloakUser};
+use crate::controller::claims::Claims;
+use crate::controller::connection::kind::ConnectionKind;
+use crate::controller::context::{Versions, key_of};
+use crate::controller::metrics::ControllerMetrics;
 use crate::realm::ConnectionName;
+use changes::{Change, Changes};
+use references::{Referent, ReferentKind};
+use retries::Retries;
+use wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
 
 /// A watch is asked for anew so often: a connection that has died without a word is noticed that soon, and no load
 /// balancer takes a quiet one for idle.
@@ -317,8 +322,8 @@ mod tests {
     use wiremock::matchers::{any, query_param};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
+    use super::references::References;
     use super::*;
-    use crate::controller::references::References;
 
     fn laden(api_version: &str, kind: &str, rest: &Value) -> Value {
         let fields = serde_json::to_value(ManagedFieldsEntry::default()).unwrap();

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
-use super::context::key_of;
 use super::references::Referrer;
+use crate::controller::context::key_of;
 
 /// A change of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// An object that others refer to, by kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Referent {
+pub(in crate::controller) struct Referent {
     pub(super) kind: ReferentKind,
     pub(super) namespace: String,
     pub(super) name: String,
@@ -14,7 +14,7 @@ pub(super) struct Referent {
 
 /// Kinds of object that others refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum ReferentKind {
+pub(in crate::controller) enum ReferentKind {
     Secret,
     ConfigMap,
     Connection,
@@ -25,11 +25,11 @@ pub(super) enum ReferentKind {
 }
 
 /// Namespace and name of an object that refers to others.
-pub(super) type Referrer = (String, String);
+pub(in crate::controller) type Referrer = (String, String);
 
 /// A two-way map between objects and what they refer to. As large as the objects that exist.
 #[derive(Debug, Default)]
-pub(super) struct References(Mutex<Maps>);
+pub(in crate::controller) struct References(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::context::{Context, key_of};
 use super::dereference::Connection;
-use super::error::{ActError, Error, ObserveError};
 use super::observe::{Account, Origin, Search};
 use super::outcome::{Farewell, Outcome};
 use super::status::{Adopted, Draft};
-use super::{brake, dereference, finalizer, live, rivals, takeover};
+use super::{dereference, finalizer, live, rivals, takeover};
 use crate::api::{DeletionPolicy, KeycloakUser, RELEASE, Reason, desired_user};
+use crate::controller::connection::brake;
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::{ActError, Error, ObserveError};
 use crate::domain::{Ending, ObservedUser, ProfileUpdate};
 use crate::keycloak::{Client, ErrorKind, KeycloakError, Operation};
 

@@ -10,14 +10,14 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cluster;
-use super::context::{Context, Shared, Versions, key_of};
-use super::error::DereferenceError as Error;
-use super::secret_content::{NoText, SecretContent};
 use crate::api::{
     CaReference, ConnectionKind, ConnectionReference, Credential, CredentialSync, KeycloakConnection,
     KeycloakConnectionSpec, KeycloakUser, ObjectKind, Reenable, SecretKeyReference,
 };
+use crate::controller::connection::cluster;
+use crate::controller::context::{Context, Shared, Versions, key_of};
+use crate::controller::error::DereferenceError as Error;
+use crate::controller::secret_content::{NoText, SecretContent};
 use crate::domain::{Digest, Grants, PasswordRecord, Patterns, SecretVersion};
 use crate::keycloak::{CertificateAuthorities, Client, ClientError, Login, Server};
 use crate::realm::{ConnectionName, Realm};
@@ -26,12 +26,12 @@ use crate::realm::{ConnectionName, Realm};
 const DEFAULT_SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
 /// A connection that can be used, and what it says about its users.
-pub(super) struct Connection {
-    pub(super) name: ConnectionName,
-    pub(super) realm: Arc<Realm>,
-    pub(super) sweep_interval: Duration,
-    pub(super) reenable_always: bool,
-    pub(super) grants: Grants,
+pub(in crate::controller) struct Connection {
+    pub(in crate::controller) name: ConnectionName,
+    pub(in crate::controller) realm: Arc<Realm>,
+    pub(in crate::controller) sweep_interval: Duration,
+    pub(in crate::controller) reenable_always: bool,
+    pub(in crate::controller) grants: Grants,
 }
 
 /// The password that the account shall have.
@@ -60,14 +60,14 @@ impl PasswordValue {
 }
 
 /// A connection as it is declared, and where its Secrets and certificate authorities are.
-pub(super) struct Declared<'a> {
-    pub(super) name: ConnectionName,
-    pub(super) spec: &'a KeycloakConnectionSpec,
+pub(in crate::controller) struct Declared<'a> {
+    pub(in crate::controller) name: ConnectionName,
+    pub(in crate::controller) spec: &'a KeycloakConnectionSpec,
     /// UID and generation of the connection.
-    pub(super) version: String,
+    pub(in crate::controller) version: String,
     /// Namespace of its objects.
-    pub(super) namespace: &'a str,
-    pub(super) versions: &'a Versions,
+    pub(in crate::controller) namespace: &'a str,
+    pub(in crate::controller) versions: &'a Versions,
 }
 
 /// Resolves the connection of a user to its realm.
@@ -92,7 +92,7 @@ pub(super) async fn connection(
 }
 
 /// A connection that serves its own namespace, where its objects are too.
-pub(super) fn declared<'a>(
+pub(in crate::controller) fn declared<'a>(
     context: &'a Context,
     connection: &'a KeycloakConnection,
     namespace: &'a str,
@@ -108,13 +108,13 @@ pub(super) fn declared<'a>(
 }
 
 /// UID and generation.
-pub(super) fn version_of(connection: &impl kube::Resource) -> String {
+pub(in crate::controller) fn version_of(connection: &impl kube::Resource) -> String {
     let metadata = connection.meta();
     format!("{}/{:?}", metadata.uid.as_deref().unwrap_or_default(), metadata.generation)
 }
 
 /// The realm of a connection, which is opened if it is not, or if anything that it was made of has changed.
-pub(super) async fn open(shared: &Shared, declared: &Declared<'_>) -> Result<Connection, Error> {
+pub(in crate::controller) async fn open(shared: &Shared, declared: &Declared<'_>) -> Result<Connection, Error> {
     if declared.versions.listed().now_or_never() != Some(true) {
         return Err(Error::NotListed(declared.namespace.to_owned()));
     }

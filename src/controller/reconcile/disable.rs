@@ -2,13 +2,13 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::context::Context;
 use super::dereference::Connection;
-use super::error::{ActError, Error, ObserveError};
 use super::observe::Origin;
 use super::status::Draft;
 use super::{act, takeover};
 use crate::api::KeycloakUser;
+use crate::controller::context::Context;
+use crate::controller::error::{ActError, Error, ObserveError};
 use crate::domain::{DesiredUser, Expiry, Field, ObservedUser, ProfileUpdate, update_of};
 
 /// Whether the account has reached its last day.

@@ -5,13 +5,13 @@ use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::context::key_of;
-use super::references::ReferentKind;
 use crate::api::{ClusterKeycloakConnection, KeycloakConnection, KeycloakConnectionSpec, KeycloakConnectionStatus};
+use crate::controller::context::key_of;
+use crate::controller::watch::references::ReferentKind;
 use crate::realm::ConnectionName;
 
 /// A kind of connection.
-pub(super) trait ConnectionKind:
+pub(in crate::controller) trait ConnectionKind:
     Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
     /// What it is to those who refer to it.

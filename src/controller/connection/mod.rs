@@ -1,5 +1,11 @@
 //! The controllers of connections: each is tried, and its status says whether it works.
 
+pub(super) mod brake;
+pub(super) mod cluster;
+pub(super) mod kind;
+mod selection;
+mod tally;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +17,13 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use tracing::{error, warn};
 
-use super::backoff::{Backoff, jittered};
-use super::connection_kind::ConnectionKind;
-use super::context::{Context, Shared, key_of};
-use super::dereference::{self, Declared};
-use super::error::{Class, DereferenceError, Error, ObserveError, within};
-use super::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
 use crate::api::{ClusterKeycloakConnection, ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
+use crate::controller::backoff::{Backoff, jittered};
+use crate::controller::context::{Context, Shared, key_of};
+use crate::controller::error::{Class, DereferenceError, Error, ObserveError, within};
+use crate::controller::reconcile::dereference::{self, Declared};
+use crate::controller::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
+use kind::ConnectionKind;
 
 /// How often a connection that works is tried again.
 const RECHECK: Duration = Duration::from_mins(10);

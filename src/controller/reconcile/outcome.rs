@@ -6,7 +6,7 @@ use crate::api::Reason;
 
 /// What a pass came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(in crate::controller) enum Outcome {
     /// The account is as declared; nothing was written.
     Unchanged(Recheck),
     /// The account is as declared, after changes.
@@ -21,10 +21,10 @@ pub(super) enum Outcome {
 
 /// What is said of a resource that goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Farewell {
-    pub(super) reason: Reason,
-    pub(super) note: String,
+pub(in crate::controller) struct Farewell {
+    pub(in crate::controller) reason: Reason,
+    pub(in crate::controller) note: String,
 }
 
 /// When to look again.
-pub(super) type Recheck = Duration;
+pub(in crate::controller) type Recheck = Duration;

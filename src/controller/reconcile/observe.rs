@@ -2,12 +2,12 @@
 
 use kube::ResourceExt;
 
-use super::context::Context;
 use super::dereference::Connection;
-use super::error::{Error as PassError, ObserveError as Error};
 use super::status::Draft;
 use super::takeover;
 use crate::api::KeycloakUser;
+use crate::controller::context::Context;
+use crate::controller::error::{Error as PassError, ObserveError as Error};
 use crate::domain::{BirthMark, ObservedUser, RolesMatter, Username};
 use crate::keycloak::Client;
 
@@ -99,7 +99,7 @@ impl Search<'_> {
 }
 
 /// The mark that an account made by this resource carries.
-pub(super) fn mark_of(user: &KeycloakUser) -> BirthMark {
+pub(in crate::controller) fn mark_of(user: &KeycloakUser) -> BirthMark {
     let created = user.creation_timestamp().map_or(0, |time| time.0.as_second());
     BirthMark::of(created, &user.uid().unwrap_or_default())
 }

@@ -4,10 +4,10 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::context::{Context, key_of};
-use super::error::Error;
 use super::status::Draft;
 use crate::api::{FINALIZER, KeycloakUser};
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::Error;
 
 /// Whether the resource is held back.
 pub(super) fn is_set(user: &KeycloakUser) -> bool {

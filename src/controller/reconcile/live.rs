@@ -2,9 +2,9 @@
 
 use kube::ResourceExt;
 
-use super::context::{Context, key_of};
-use super::error::Error;
 use crate::api::KeycloakUser;
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::Error;
 
 /// Reads the resource from the API server. One that is another by now, or was changed, ends the pass as outdated: a
 /// resource that was deleted and made again under the same name must not lose the new account.

@@ -3,12 +3,12 @@
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::claims::{Finding, Owner, Rival, Waker};
-use super::context::{Context, key_of};
-use super::error::{Error, ObserveError};
 use super::observe::Search;
 use super::status::Draft;
 use crate::api::KeycloakUser;
+use crate::controller::claims::{Finding, Owner, Rival, Waker};
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::{Error, ObserveError};
 use crate::domain::ObservedUser;
 
 impl Search<'_> {

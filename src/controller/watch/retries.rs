@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::runtime::utils::Backoff;
 
-use super::backoff::jittered;
+use crate::controller::backoff::jittered;
 
 const FIRST: Duration = Duration::from_millis(800);
 /// A new resource must not wait for long once the API server is back.
@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// The waits of one stream: doubling, until something comes.
 #[derive(Debug)]
-pub(super) struct Retries {
+pub(in crate::controller) struct Retries {
     next: Duration,
     longest: Duration,
 }
@@ -24,7 +24,7 @@ impl Retries {
     }
 
     /// For a controller, which waits for all its streams when one of them has failed: that one has waited already.
-    pub(super) fn of_controller() -> Self {
+    pub(in crate::controller) fn of_controller() -> Self {
         Self { next: Duration::ZERO, longest: Duration::ZERO }
     }
 }

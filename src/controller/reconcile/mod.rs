@@ -1,5 +1,23 @@
 //! One pass over one user: a script of phases.
 
+mod act;
+mod cleanup;
+pub(super) mod dereference;
+mod disable;
+mod finalizer;
+mod live;
+mod notice;
+pub(super) mod observe;
+pub(super) mod outcome;
+mod password;
+mod recorded_rights;
+pub(super) mod report;
+mod required_actions;
+mod rights;
+mod rivals;
+mod status;
+mod takeover;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,24 +25,21 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
-use super::context::{Context, key_of};
-use super::dereference::{Connection, Password};
-use super::disable::{SwitchOff, settle_expiry};
-use super::error::{ActError, DereferenceError, Error, ObserveError, within};
-use super::notice::{attributes_accepted, describe};
-use super::observe::{Account, Origin, Search, mark_of};
-use super::outcome::Outcome;
-use super::password::Synchronization;
-use super::status::{Adopted, Draft};
-use super::{
-    PASS_LIMIT, REPORT_LIMIT, act, cleanup, dereference, finalizer, live, password, report, required_actions, rights,
-    rivals, takeover,
-};
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::{ActError, DereferenceError, Error, ObserveError, within};
+use crate::controller::{PASS_LIMIT, REPORT_LIMIT};
 use crate::domain::{
     ActionsPlan, DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, ObservedUser, Owned, Plan, ProfileUpdate,
     RightsPlan, Step, diff, differs_in_attributes, update_of,
 };
+use dereference::{Connection, Password};
+use disable::{SwitchOff, settle_expiry};
+use notice::{attributes_accepted, describe};
+use observe::{Account, Origin, Search, mark_of};
+use outcome::Outcome;
+use password::Synchronization;
+use status::{Adopted, Draft};
 
 /// How soon a role or group that is not there is looked for again.
 const AWAITED_RECHECK: Duration = Duration::from_secs(5);

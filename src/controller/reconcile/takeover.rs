@@ -1,10 +1,10 @@
 //! Taking over an account that the resource did not create: the rules of [`TakeOver`], and the look at its roles.
 
 use super::dereference::Connection;
-use super::error::ObserveError as Error;
 use super::observe::Origin;
 use super::status::{Adopted, Draft};
 use crate::api::{Adoption, KeycloakUserSpec};
+use crate::controller::error::ObserveError as Error;
 use crate::domain::{ObservedUser, Refusal, RolesMatter, TakeOver, Username};
 
 /// Client whose roles administer its realm.
