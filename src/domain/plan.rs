@@ -155,12 +155,12 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// What an account carries that was made by a pass which ended before it could note anything: all of it came with
-    /// its creation, but for what Keycloak itself puts there.
+    /// What is left of the record of an account that was found again: what the status says, and no more. Nobody knows who
+    /// set what is not declared, nor who disabled the account: it counts as enabled by us, so that it is not switched on
+    /// behind somebody's back.
     #[must_use]
-    pub fn unfinished(account: &ObservedUser) -> Self {
-        let ours = account.attributes.keys().filter(|name| *name != ObservedUser::DISABLED_REASON);
-        Self { attributes: ours.cloned().collect(), enabled: None }
+    pub fn found_again(self) -> Self {
+        Self { enabled: self.enabled.or(Some(true)), ..self }
     }
 }
 

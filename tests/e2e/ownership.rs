@@ -1,5 +1,7 @@
 //! What is ours, what is somebody else's: fields that are not declared, attributes one by one, and the rules of PUT.
 
+mod kills;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -201,6 +203,32 @@ fn what_was_noted_before_a_crash_is_taken_away_if_the_spec_no_longer_names_it() 
         assert_eq!(account["attributes"], json!({ "a": ["1"], "c": ["3"] }));
         let user = world.until("noted", "Synced").await;
         assert_eq!(user.status.unwrap().owned.attributes, ["a"]);
+    });
+}
+
+#[test]
+fn a_status_that_was_lost_costs_nobody_an_attribute_and_switches_nobody_on() {
+    e2e("a_status_that_was_lost_costs_nobody_an_attribute", async |world, _operator| {
+        let both = attributes(&[("a", &["1"]), ("b", &["2"])]);
+        world.user("lost", json!({ "username": "lost", "enabled": true, "attributes": both })).await;
+        let id = world.until("lost", "Synced").await.status.unwrap().user_id;
+        let by_hand = json!({ "a": ["1"], "b": ["2"], "theirs": ["3"] });
+        world.keycloak.edit_user("lost", json!({ "attributes": by_hand, "enabled": false })).await;
+        let writes = world.keycloak.writes_of_operator().await;
+        let nothing = json!({ "status": { "userId": null, "username": null, "owned": null, "conditions": null } });
+        let api: kube::Api<keycloak_user_operator::api::KeycloakUser> = world.api();
+        api.patch_status("lost", &Default::default(), &kube::api::Patch::Merge(nothing)).await.unwrap();
+        let user = world.reconcile_now("lost").await;
+        assert_eq!(condition(&user, "Ready").unwrap().reason, "DisabledElsewhere");
+        let status = user.status.unwrap();
+        assert_eq!(status.user_id, id, "the same account");
+        assert_eq!(status.owned.attributes, ["a", "b"], "what is declared is ours again");
+        assert_eq!(account(&world, "lost").await["attributes"], by_hand);
+        assert_eq!(world.keycloak.writes_of_operator().await, writes);
+        let one = attributes(&[("a", &["1"])]);
+        world.user("lost", json!({ "username": "lost", "enabled": true, "attributes": one })).await;
+        world.until("lost", "DisabledElsewhere").await;
+        assert_eq!(account(&world, "lost").await["attributes"], json!({ "a": ["1"], "theirs": ["3"] }));
     });
 }
 

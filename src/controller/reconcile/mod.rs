@@ -124,7 +124,9 @@ impl Pass<'_> {
                 let password = self.read_again(password).await?;
                 if !fresh && !vanished {
                     // An earlier try may have made it; the spec may change before the next.
+                    draft.owned = plan.owned.clone();
                     rights::note(draft, &rights);
+                    draft.rights.actions.owned.clone_from(&actions.owned);
                     draft.write_interim(self.context, self.user).await?;
                 }
                 let made = self.make(draft, &new, password).await;
@@ -232,7 +234,7 @@ impl Pass<'_> {
             Origin::Created => draft.created(),
             Origin::Unfinished => {
                 draft.created();
-                draft.owned = Owned::unfinished(observed);
+                draft.owned = std::mem::take(&mut draft.owned).found_again();
             }
             Origin::TakenOver(_) => {
                 if draft.adopted == Adopted::No {

@@ -187,10 +187,12 @@ impl Draft {
         self.preexisting = Preexisting::default();
     }
 
-    /// Notes that the account was taken over.
+    /// Notes that the account was taken over. What was noted for an account that came to nothing is none of this one.
     pub(super) fn took_over(&mut self) {
         if self.adopted == Adopted::No {
             self.adopted = Adopted::Now;
+            self.owned = Owned::default();
+            self.rights = RightsRecord::default();
         }
     }
 
