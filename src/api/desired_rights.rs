@@ -38,10 +38,11 @@ pub(super) fn exact(declared: &[ExactField]) -> Exact {
         ExactField::RealmRoles => Some(RightKind::RealmRoles),
         ExactField::ClientRoles => Some(RightKind::ClientRoles),
         ExactField::Groups => Some(RightKind::Groups),
-        ExactField::RequiredActions => None,
+        ExactField::Attributes | ExactField::RequiredActions => None,
     };
     Exact {
         rights: declared.iter().filter_map(kind).collect(),
+        attributes: declared.contains(&ExactField::Attributes),
         required_actions: declared.contains(&ExactField::RequiredActions),
     }
 }

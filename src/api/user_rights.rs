@@ -14,6 +14,9 @@ pub enum ExactField {
     ClientRoles,
     /// `spec.groups`
     Groups,
+    /// `spec.attributes`; what users may edit themselves, what admins may not write, and what Keycloak itself put there
+    /// stays
+    Attributes,
     /// `spec.requiredActions`
     RequiredActions,
 }

@@ -34,6 +34,8 @@ pub struct DesiredUser {
 pub struct Exact {
     /// Those that give rights.
     pub rights: BTreeSet<RightKind>,
+    /// `spec.attributes`
+    pub attributes: bool,
     /// `spec.requiredActions`
     pub required_actions: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::profile::is_keycloaks_own;
 use super::{
     AttributeName, AttributeValue, AttributeVerdict, BirthMark, DesiredUser, Field, NewUser, Notice, ObservedUser,
     Owned, Plan, ProfileText, ProfileUpdate, Step, UserProfile,
@@ -47,9 +48,10 @@ pub fn differs_in_attributes(desired: &DesiredUser, observed: Option<&ObservedUs
     let Some(observed) = observed else {
         return desired.attributes.values().any(|values| !values.is_empty());
     };
-    let undeclared = owned.attributes.iter().filter(|name| !declares(desired, name));
+    let unwanted =
+        |name: &String| owned.attributes.contains(name) || desired.exact.attributes && !is_keycloaks_own(name);
     desired.attributes.iter().any(|(name, values)| !has_values(observed, name.as_str(), values))
-        || undeclared.into_iter().any(|name| observed.attributes.contains_key(name))
+        || observed.attributes.keys().any(|name| !declares(desired, name) && unwanted(name))
 }
 
 fn plan_creation(
@@ -133,7 +135,7 @@ fn complete(update: &mut ProfileUpdate, observed: &ObservedUser) {
     update.email.get_or_insert_with(|| observed.email.clone());
 }
 
-/// The complete map as it shall be: what is declared set, what is ours and no longer declared gone, the rest as it is.
+/// The complete map as it shall be: what is declared set, what is not wanted gone, the rest as it is.
 fn merged_attributes(
     input: &DiffInput<'_>,
     observed: &ObservedUser,
@@ -152,15 +154,19 @@ fn merged_attributes(
             map.insert(name.as_str().to_owned(), texts(values));
         }
     }
-    for name in &input.owned.attributes {
-        if !declares(input.desired, name)
-            && verdict(input, name) == AttributeVerdict::Kept
-            && map.remove(name).is_some()
-        {
-            fields.insert(Field::Attribute(name.clone()));
-        }
+    let goes = |name: &String| is_unwanted(input, name) && verdict(input, name) == AttributeVerdict::Kept;
+    for name in observed.attributes.keys().filter(|name| goes(name)) {
+        map.remove(name);
+        fields.insert(Field::Attribute(name.clone()));
     }
     map
+}
+
+/// Not declared, and ours, or wanted from nobody; what the user wrote is the user's.
+fn is_unwanted(input: &DiffInput<'_>, name: &str) -> bool {
+    let is_the_users = || input.profile.is_some_and(|profile| profile.is_the_users(name));
+    let from_nobody = || input.desired.exact.attributes && !is_keycloaks_own(name) && !is_the_users();
+    !declares(input.desired, name) && (input.owned.attributes.contains(name) || from_nobody())
 }
 
 /// What is ours and may not be written now: it stays ours, to be changed or removed when it may.

@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{Exact, UnmanagedPolicy, UserId, Username};
+use super::super::{Editors, Exact, UnmanagedPolicy, UserId, Username};
 use super::*;
 
 const DISABLED_REASON: &str = "disabledReason";
@@ -174,7 +174,8 @@ fn keeping_everything() -> UserProfile {
 }
 
 fn profile(unmanaged: UnmanagedPolicy, declared: &[(&str, bool)]) -> UserProfile {
-    let declared = declared.iter().map(|(name, writable)| ((*name).to_owned(), *writable)).collect();
+    let editors = |admin: bool| Editors { admin, user: false };
+    let declared = declared.iter().map(|(name, writable)| ((*name).to_owned(), editors(*writable))).collect();
     UserProfile { declared, unmanaged }
 }
 
@@ -341,6 +342,23 @@ fn an_attribute_that_somebody_else_added_is_not_touched() {
     case.observed().attributes.extend(values(&[("foreign", &["x"])]));
     assert_eq!(case.plan().steps, []);
     assert_eq!(case.plan().owned.attributes, names(&["team"]));
+}
+
+#[test]
+fn an_exact_spec_leaves_what_users_may_edit_what_admins_may_not_and_what_is_keycloaks_own() {
+    let mut case = Case::agreeing();
+    case.desired.exact.attributes = true;
+    let editors = |admin: bool, user: bool| Editors { admin, user };
+    let declared = [("theirs", editors(true, false)), ("phone", editors(true, true)), ("ldap", editors(false, false))];
+    let declared = declared.map(|(name, editors)| (name.to_owned(), editors)).into();
+    case.profile = Some(UserProfile { declared, unmanaged: UnmanagedPolicy::AdminEdit });
+    let own = ["disabledReason", "kc.email.pending", "saml.persistent.name.id.for.app"];
+    for name in ["team", "theirs", "phone", "ldap", "other"].iter().chain(&own) {
+        case.observed().attributes.insert((*name).to_owned(), vec!["red".to_owned(), "blue".to_owned()]);
+    }
+    let left: BTreeSet<String> = case.sent_attributes().into_keys().collect();
+    let expected: BTreeSet<String> = names(&["team", "phone", "ldap"]).into_iter().chain(names(&own)).collect();
+    assert_eq!(left, expected);
 }
 
 #[test]
@@ -613,6 +631,11 @@ fn the_profile_is_needed_where_an_attribute_would_be_written_or_removed() {
     foreign.observed().attributes.extend(values(&[("foreign", &["x"])]));
     assert!(!differs(&foreign));
 
+    foreign.desired.exact.attributes = true;
+    assert!(differs(&foreign));
+    foreign.observed().attributes = values(&[("team", &["red", "blue"]), (DISABLED_REASON, &["x"])]);
+    assert!(!differs(&foreign), "what Keycloak itself put there is not looked at");
+
     let mut nothing_to_write = Case::absent();
     nothing_to_write.desired.attributes = attributes(&[("gone", &[])]);
     assert!(!differs(&nothing_to_write));
@@ -636,8 +659,9 @@ fn some_desired() -> impl Strategy<Value = DesiredUser> {
     let values = some_values(0)
         .prop_map(|values| values.iter().map(|value| AttributeValue::parse(value).unwrap()).collect::<Vec<_>>());
     let texts = (some_text(), some_text(), some_text());
-    (username, texts, option::of(any::<bool>()), option::of(any::<bool>()), btree_map(name, values, 0..4)).prop_map(
-        |(username, (first_name, last_name, email), email_verified, enabled, attributes)| DesiredUser {
+    let switches = (option::of(any::<bool>()), option::of(any::<bool>()), any::<bool>());
+    (username, texts, switches, btree_map(name, values, 0..4)).prop_map(
+        |(username, (first_name, last_name, email), (email_verified, enabled, exact), attributes)| DesiredUser {
             username,
             first_name,
             last_name,
@@ -646,7 +670,7 @@ fn some_desired() -> impl Strategy<Value = DesiredUser> {
             enabled,
             attributes,
             rights: BTreeSet::new(),
-            exact: Exact::default(),
+            exact: Exact { attributes: exact, ..Exact::default() },
             required_actions: BTreeSet::new(),
         },
     )
@@ -685,7 +709,8 @@ fn some_owned() -> impl Strategy<Value = Owned> {
 fn some_profile() -> impl Strategy<Value = UserProfile> {
     let policies =
         [UnmanagedPolicy::Disabled, UnmanagedPolicy::Enabled, UnmanagedPolicy::AdminEdit, UnmanagedPolicy::AdminView];
-    let declared = btree_map(select(ATTRIBUTES.to_vec()).prop_map(str::to_owned), any::<bool>(), 0..4);
+    let editors = (any::<bool>(), any::<bool>()).prop_map(|(admin, user)| Editors { admin, user });
+    let declared = btree_map(select(ATTRIBUTES.to_vec()).prop_map(str::to_owned), editors, 0..4);
     (declared, select(policies.to_vec())).prop_map(|(declared, unmanaged)| UserProfile { declared, unmanaged })
 }
 
@@ -784,11 +809,14 @@ proptest! {
     }
 
     #[test]
-    fn attributes_of_others_survive(case in some_case()) {
+    fn attributes_of_others_survive_unless_the_spec_is_exact_and_they_are_not_the_users(case in some_case()) {
         let after = carried_out(&case).observed.unwrap().attributes;
+        let profile = case.profile.unwrap();
         for (name, values) in case.observed.unwrap().attributes {
             if name != DISABLED_REASON && !declares(&case.desired, &name) && !case.owned.attributes.contains(&name) {
-                prop_assert_eq!(after.get(&name), Some(&values));
+                let may = profile.judge(&name) == AttributeVerdict::Kept && !profile.is_the_users(&name);
+                let goes = case.desired.exact.attributes && may;
+                prop_assert_eq!(after.get(&name), Some(&values).filter(|_| !goes));
             }
         }
     }
@@ -835,6 +863,7 @@ proptest! {
 
     #[test]
     fn an_account_that_is_as_declared_has_no_steps(mut case in some_case(), foreign in some_values(1)) {
+        case.desired.exact.attributes = false;
         let desired = case.desired.clone();
         let observed = case.observed();
         let declared = |text: Option<&ProfileText>, otherwise: &str| text.map_or(otherwise, ProfileText::as_str).to_owned();

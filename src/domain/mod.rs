@@ -39,9 +39,12 @@ pub use name::{
 pub use observed::ObservedUser;
 pub use password_policy::PasswordPolicy;
 pub use plan::{Field, NewUser, Notice, Owned, Plan, Preexisting, ProfileUpdate, Step, update_of};
-pub use profile::{AttributeVerdict, UnmanagedPolicy, UserProfile};
+pub use profile::{AttributeVerdict, Editors, UnmanagedPolicy, UserProfile};
 pub use required_actions::{ActionsInput, ActionsPlan, UPDATE_PASSWORD, diff_actions};
 pub use rights::{
     ObjectId, Right, RightKind, RightName, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet, diff_rights,
 };
 pub use takeover::{Refusal, RolesMatter, TakeOver};
+
+#[cfg(test)]
+mod ownership_tests;

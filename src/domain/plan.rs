@@ -172,12 +172,14 @@ pub struct Preexisting {
 }
 
 impl Preexisting {
-    /// Notes what is declared and there, and was not put there by the resource.
+    /// Notes what is declared and there, and was not put there by the resource. What was there before stays so for as
+    /// long as it is there; what had to be put back is ours.
     pub fn note(&mut self, desired: &DesiredUser, account: &ObservedUser, owned: &Owned) {
         let declared =
             desired.attributes.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| name.as_str());
         let found = declared.filter(|name| account.attributes.contains_key(*name) && !owned.attributes.contains(*name));
         self.attributes.extend(found.map(str::to_owned));
+        self.attributes.retain(|name| account.attributes.contains_key(name));
     }
 
     /// What is left of what the resource would own.

@@ -1,12 +1,10 @@
-//! The table of docs/ownership.md, and what holds for all inputs against a model of Keycloak.
+//! Rules by an example, and what holds for all inputs against a model of Keycloak.
 
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{GrantRule, RightRefusal};
-
-const DOCUMENT: &str = include_str!("../../docs/ownership.md");
 
 fn id(name: &str) -> ObjectId {
     ObjectId::parse(name).unwrap()
@@ -47,43 +45,6 @@ impl Case {
         (after.owned, after.preexisting) = (plan.owned, plan.preexisting);
         after.verdicts.retain(|_, verdict| !matches!(verdict, RightVerdict::Granted(_)));
         after
-    }
-}
-
-/// The rows of the table: seven cells each.
-fn rows() -> Vec<Vec<&'static str>> {
-    let table = DOCUMENT.lines().skip_while(|line| !line.starts_with("| in Keycloak"));
-    let rows = table.skip(2).take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
-}
-
-#[test]
-fn each_row_of_the_document_is_what_happens() {
-    let rows = rows();
-    assert_eq!(rows.len(), 24, "every state but owned and preexisting at once");
-    let distinct: BTreeSet<&[&str]> = rows.iter().map(|row| &row[..5]).collect();
-    assert_eq!(distinct.len(), rows.len());
-    for row in rows {
-        let (entry, yes) = (group("/g"), |column: usize| row[column] == "yes");
-        let one = |column: usize| if yes(column) { BTreeSet::from([entry.clone()]) } else { BTreeSet::new() };
-        let case = Case {
-            held: one(0),
-            owned: one(1),
-            preexisting: one(2),
-            declared: if yes(3) { BTreeSet::from([entry.name.clone()]) } else { BTreeSet::new() },
-            exact: if yes(4) { BTreeSet::from([RightKind::Groups]) } else { BTreeSet::new() },
-            verdicts: BTreeMap::from([(entry.name.clone(), RightVerdict::Granted(entry.clone()))]),
-            defaults: BTreeSet::new(),
-        };
-        let plan = case.plan();
-        let (grants, revocations) = match row[5] {
-            "none" => (vec![], vec![]),
-            "add" => (vec![RightsStep::JoinGroup(entry.clone())], vec![]),
-            "remove" => (vec![], vec![RightsStep::LeaveGroup(entry.clone())]),
-            other => panic!("no such request: {other}"),
-        };
-        assert_eq!((plan.grants, plan.revocations), (grants, revocations), "{row:?}");
-        assert_eq!(plan.owned.contains(&entry), yes(6), "{row:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use wiremock::matchers::{any, bearer_token, body_json, method, path, path_regex,
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::domain::{BirthMark, NewUser, ObjectId, ProfileUpdate, Right, RightName, UnmanagedPolicy, UserId};
+use crate::domain::{BirthMark, Editors, NewUser, ObjectId, ProfileUpdate, Right, RightName, UnmanagedPolicy, UserId};
 
 const ID: &str = "8c7d2f3e-0000-4000-8000-000000000000";
 const PASSWORD: &str = "correct-horse-battery";
@@ -928,8 +928,11 @@ async fn the_user_profile_says_what_admins_may_write() {
         let keycloak = keycloak(ResponseTemplate::new(200).set_body_json(profile)).await;
         let read = client(&keycloak).user_profile().await.unwrap();
         assert_eq!(read.unmanaged, expected);
-        let declared = [("team", true), ("nickname", false), ("bare", false)];
-        assert_eq!(read.declared, declared.map(|(name, writable)| (name.to_owned(), writable)).into());
+        let declared = [("team", true, false), ("nickname", false, true), ("bare", false, false)];
+        assert_eq!(
+            read.declared,
+            declared.map(|(name, admin, user)| (name.to_owned(), Editors { admin, user })).into()
+        );
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{NewUser, ObservedUser, PasswordPolicy, ProfileUpdate, UnmanagedPolicy, UserId, UserProfile};
+use crate::domain::{
+    Editors, NewUser, ObservedUser, PasswordPolicy, ProfileUpdate, UnmanagedPolicy, UserId, UserProfile,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -191,15 +193,17 @@ struct Permissions {
 
 impl From<UserProfileRepresentation> for UserProfile {
     fn from(profile: UserProfileRepresentation) -> Self {
-        let admin_writes = |attribute: &ProfileAttribute| attribute.permissions.edit.iter().any(|role| role == "admin");
-        let declared = profile.attributes.into_iter().map(|a| (a.name.clone(), admin_writes(&a))).collect();
+        let declared = profile.attributes.into_iter().map(|attribute| {
+            let edits = |role: &str| attribute.permissions.edit.iter().any(|editor| editor == role);
+            (attribute.name.clone(), Editors { admin: edits("admin"), user: edits("user") })
+        });
         let unmanaged = match profile.unmanaged_attribute_policy.as_deref() {
             Some("ENABLED") => UnmanagedPolicy::Enabled,
             Some("ADMIN_EDIT") => UnmanagedPolicy::AdminEdit,
             Some("ADMIN_VIEW") => UnmanagedPolicy::AdminView,
             _ => UnmanagedPolicy::Disabled,
         };
-        Self { declared, unmanaged }
+        Self { declared: declared.collect(), unmanaged }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is ours, what is somebody else's: fields that are not declared, attributes one by one, and the rules of PUT.
 
 mod kills;
+mod table;
 
 use reqwest::Method;
 use serde_json::{Value, json};
