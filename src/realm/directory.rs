@@ -57,6 +57,16 @@ struct Node {
     implied: BTreeSet<RightName>,
 }
 
+/// What was found of a right and everything that it implies.
+enum Explored {
+    /// There is no such right.
+    Nothing,
+    /// A group on the way has a `/` in its name.
+    Ambiguous,
+    /// All of it; the right has this id.
+    All(ObjectId),
+}
+
 type Answer<T> = Result<T, KeycloakError>;
 type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Answer<Option<Node>>)>>>;
 
@@ -84,16 +94,14 @@ impl Directory {
         grants: &RightGrants,
         use_: Use,
     ) -> Answer<RightVerdict> {
-        let Some(node) = self.node(client, name, use_).await? else {
-            return Ok(RightVerdict::Unknown);
-        };
         let mut graph = RightsGraph::default();
-        if !self.explore(client, name, use_, &mut graph).await? {
-            return Ok(RightVerdict::Ambiguous);
-        }
-        Ok(match grants.judge(&graph, name, RealmKind::of(client.realm())) {
-            Ok(()) => RightVerdict::Granted(Right { name: name.clone(), id: node.id }),
-            Err(refusal) => RightVerdict::Refused(refusal),
+        Ok(match self.explore(client, name, use_, &mut graph).await? {
+            Explored::Nothing => RightVerdict::Unknown,
+            Explored::Ambiguous => RightVerdict::Ambiguous,
+            Explored::All(id) => match grants.judge(&graph, name, RealmKind::of(client.realm())) {
+                Ok(()) => RightVerdict::Granted(Right { name: name.clone(), id }),
+                Err(refusal) => RightVerdict::Refused(refusal),
+            },
         })
     }
 
@@ -151,10 +159,16 @@ impl Directory {
         }
     }
 
-    /// Adds a right and everything that it implies to the graph. False: a group on the way has a `/` in its name.
-    async fn explore(&self, client: &Client, start: &RightName, use_: Use, graph: &mut RightsGraph) -> Answer<bool> {
+    /// Adds a right and everything that it implies to the graph.
+    async fn explore(
+        &self,
+        client: &Client,
+        start: &RightName,
+        use_: Use,
+        graph: &mut RightsGraph,
+    ) -> Answer<Explored> {
         let mut waiting = VecDeque::from([(start.clone(), None)]);
-        let mut explored = 0;
+        let (mut explored, mut outcome) = (0, Explored::Nothing);
         while let Some((name, expected)) = waiting.pop_front() {
             if graph.knows(&name) && expected.is_none() {
                 continue;
@@ -167,18 +181,21 @@ impl Directory {
             let is_the_one = |node: &Node| expected.as_ref().is_none_or(|expected| *expected == node.id);
             let Some(node) = node.filter(is_the_one) else {
                 match expected {
-                    Some(_) => return Ok(false),
+                    Some(_) => return Ok(Explored::Ambiguous),
                     None => continue,
                 }
             };
             if node.ambiguous {
-                return Ok(false);
+                return Ok(Explored::Ambiguous);
+            }
+            if explored == 1 {
+                outcome = Explored::All(node.id.clone());
             }
             waiting.extend(node.implied.iter().map(|implied| (implied.clone(), None)));
             graph.insert(name, node.implied.into_iter().chain(node.parent.iter().map(|(parent, _)| parent.clone())));
             waiting.extend(node.parent.map(|(parent, id)| (parent, Some(id))));
         }
-        Ok(true)
+        Ok(outcome)
     }
 
     async fn node(&self, client: &Client, name: &RightName, use_: Use) -> Answer<Option<Node>> {
