@@ -6,6 +6,7 @@
 
 mod calls;
 mod cell;
+mod subject;
 mod weather;
 
 use std::panic::AssertUnwindSafe;
@@ -15,9 +16,9 @@ use futures::stream::{self, StreamExt};
 use keycloak_user_operator::keycloak::Operation;
 use serde_json::json;
 
-use crate::support::{OPERATOR_CLIENT, OPERATOR_SECRET, e2e_with};
+use crate::support::{OPERATOR_CLIENT, OPERATOR_SECRET, e2e_with, is_uuid};
 
-use calls::Trigger;
+use calls::{Part, Trigger, may_be_repeated};
 use cell::{Cell, Outcome, Setting};
 use weather::Weather;
 
@@ -27,10 +28,9 @@ const AT_ONCE: u16 = 20;
 
 /// Every cell of the matrix that can occur.
 fn matrix() -> Vec<Cell> {
-    let rows = Operation::ALL.into_iter().filter(|operation| Trigger::of(*operation).is_some());
-    rows.flat_map(|operation| Weather::all().map(move |weather| Cell { operation, weather }))
-        .filter(|cell| cell.weather.can_befall(cell.operation))
-        .collect()
+    let of_call = |operation| Weather::all().map(move |weather| Cell { operation, weather });
+    let cells = Operation::ALL.into_iter().flat_map(of_call);
+    cells.filter(|cell| cell.weather.can_befall(cell.operation)).collect()
 }
 
 /// Each weather once, each call several times.
@@ -49,6 +49,7 @@ fn sample() -> Vec<Cell> {
 fn each_ends_in_its_reason_and_recovers(name: &str, cells: Vec<Cell>) {
     e2e_with(name, json!({}), async |world| {
         world.secret("keycloak-client", &[("client-id", OPERATOR_CLIENT), ("client-secret", OPERATOR_SECRET)]).await;
+        subject::share(&world).await;
         let operator = world.operator_with(AT_ONCE).await;
         let setting = Setting::prepare(&world).await;
         let run = async |cell: Cell| (cell.name(), AssertUnwindSafe(cell.run(&setting)).catch_unwind().await.ok());
@@ -65,9 +66,24 @@ fn flaw((name, outcome): (String, Option<Outcome>), writes: &[String]) -> Option
     let Some(Outcome { id, events }) = outcome else {
         return Some(name);
     };
-    let of_account: Vec<String> =
-        writes.iter().filter(|write| write.contains(&id)).map(|write| write.replace(&id, "{id}")).collect();
+    let mut of_account: Vec<String> =
+        writes.iter().filter(|write| write.contains(&id)).map(|write| masked(write, &id)).collect();
+    of_account.dedup_by(|second, first| second == first && may_be_repeated(first));
     (of_account != events).then(|| format!("{name}: {of_account:?} instead of {events:?}"))
+}
+
+/// An event with the account by a word, and no other id.
+fn masked(write: &str, id: &str) -> String {
+    let mask = |segment| {
+        if segment == id {
+            "{id}"
+        } else if is_uuid(segment) {
+            "{}"
+        } else {
+            segment
+        }
+    };
+    write.split('/').map(mask).collect::<Vec<_>>().join("/")
 }
 
 #[test]
@@ -75,8 +91,37 @@ fn each_weather_ends_in_its_reason_and_passes() {
     each_ends_in_its_reason_and_recovers("failures_sample", sample());
 }
 
+fn part_of_matrix(name: &str, part: Part) {
+    let cells = matrix().into_iter().filter(|cell| Trigger::of(cell.operation).part() == part);
+    each_ends_in_its_reason_and_recovers(name, cells.collect());
+}
+
 #[test]
 #[ignore = "takes minutes: make test-faults"]
-fn each_call_in_each_weather_ends_in_its_reason_and_recovers() {
-    each_ends_in_its_reason_and_recovers("failures", matrix());
+fn each_call_for_accounts_in_each_weather_ends_in_its_reason_and_recovers() {
+    part_of_matrix("failures_accounts", Part::Accounts);
+}
+
+#[test]
+#[ignore = "takes minutes: make test-faults"]
+fn each_call_for_passwords_in_each_weather_ends_in_its_reason_and_recovers() {
+    part_of_matrix("failures_passwords", Part::Passwords);
+}
+
+#[test]
+#[ignore = "takes minutes: make test-faults"]
+fn each_call_for_sessions_in_each_weather_ends_in_its_reason_and_recovers() {
+    part_of_matrix("failures_sessions", Part::Sessions);
+}
+
+#[test]
+#[ignore = "takes minutes: make test-faults"]
+fn each_call_for_rights_in_each_weather_ends_in_its_reason_and_recovers() {
+    part_of_matrix("failures_rights", Part::Rights);
+}
+
+#[test]
+#[ignore = "takes minutes: make test-faults"]
+fn each_call_for_owners_in_each_weather_ends_in_its_reason_and_recovers() {
+    part_of_matrix("failures_owners", Part::Owners);
 }

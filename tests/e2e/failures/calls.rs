@@ -26,12 +26,44 @@ pub enum Trigger {
     Adopt,
     /// The resource is deleted.
     Delete,
+    /// Somebody who has an offline session is to be disabled.
+    SwitchOff,
+    /// Another resource declares the same account through another connection, and a pass is asked for.
+    Rival,
+    /// A pass is asked for over an account with roles and groups.
+    AskOfRights,
+    /// Roles and a group are given to an account.
+    Grant,
+    /// They are taken from it.
+    Revoke,
+    /// The user is to do something at the next login.
+    Require,
+}
+
+/// A part of the matrix that is run by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Accounts,
+    Passwords,
+    Sessions,
+    Rights,
+    Owners,
 }
 
 impl Trigger {
-    /// Something that makes the operator make that call; `None` where nothing does yet.
-    pub fn of(operation: Operation) -> Option<Self> {
-        Some(match operation {
+    pub fn part(self) -> Part {
+        match self {
+            Self::Connect | Self::Create | Self::Ask | Self::Vanish | Self::Change | Self::Delete => Part::Accounts,
+            Self::Password | Self::Enforce => Part::Passwords,
+            Self::SwitchOff => Part::Sessions,
+            Self::AskOfRights | Self::Grant | Self::Revoke | Self::Require => Part::Rights,
+            Self::Adopt | Self::Rival => Part::Owners,
+        }
+    }
+
+    /// Something that makes the operator make that call.
+    pub fn of(operation: Operation) -> Self {
+        match operation {
             Operation::GetToken => Self::Connect,
             Operation::CreateUser | Operation::GetUserProfile => Self::Create,
             Operation::GetUser => Self::Ask,
@@ -43,38 +75,53 @@ impl Trigger {
             Operation::LogOut
             | Operation::FindOfflineClients
             | Operation::FindOfflineSessions
-            | Operation::DeleteOfflineSession
-            | Operation::GetRealmKey
-            | Operation::GetRoleMappings
-            | Operation::GetGroups
-            | Operation::GetRole
+            | Operation::DeleteOfflineSession => Self::SwitchOff,
+            Operation::GetRealmKey => Self::Rival,
+            Operation::GetRoleMappings | Operation::GetGroups => Self::AskOfRights,
+            Operation::GetRole
             | Operation::GetClientRole
             | Operation::GetComposites
             | Operation::GetGroup
-            | Operation::GetRealmDefaults
-            | Operation::GetRequiredActions
             | Operation::AddRoles
-            | Operation::RemoveRoles
-            | Operation::JoinGroup
-            | Operation::LeaveGroup => return None,
+            | Operation::JoinGroup => Self::Grant,
+            Operation::GetRealmDefaults | Operation::RemoveRoles | Operation::LeaveGroup => Self::Revoke,
+            Operation::GetRequiredActions => Self::Require,
             Operation::GetClient | Operation::GetEffectiveRoles => Self::Adopt,
-        })
+        }
     }
 
     pub fn has_password(self) -> bool {
-        matches!(self, Self::Password | Self::Enforce)
+        matches!(self, Self::Password | Self::Enforce | Self::SwitchOff)
     }
 
     /// The admin events of the account that is there in the end, or was there last: each change once.
-    pub fn events(self) -> &'static [&'static str] {
-        match self {
-            Self::Connect | Self::Create | Self::Ask | Self::Vanish | Self::Enforce => &["CREATE users/{id}"],
-            Self::Adopt => &[],
-            Self::Change => &["CREATE users/{id}", "UPDATE users/{id}"],
-            Self::Password => &["CREATE users/{id}", "ACTION users/{id}/reset-password"],
-            Self::Delete => &["CREATE users/{id}", "DELETE users/{id}"],
-        }
+    pub fn events(self) -> Vec<&'static str> {
+        let created = ["CREATE users/{id}"];
+        let roles = ["CREATE users/{id}/role-mappings/realm", "CREATE users/{id}/role-mappings/clients/{}"];
+        let after: &[&str] = match self {
+            Self::Adopt => return Vec::new(),
+            Self::Connect | Self::Create | Self::Ask | Self::Vanish | Self::Enforce | Self::Rival => &[],
+            Self::Change | Self::Require => &["UPDATE users/{id}"],
+            Self::Password => &["ACTION users/{id}/reset-password"],
+            Self::Delete => &["DELETE users/{id}"],
+            Self::SwitchOff => &["UPDATE users/{id}", "ACTION users/{id}/logout"],
+            Self::AskOfRights => &roles,
+            Self::Grant => &[roles[0], roles[1], "CREATE users/{id}/groups/{}"],
+            Self::Revoke => &[
+                roles[0],
+                roles[1],
+                "DELETE users/{id}/role-mappings/realm",
+                "DELETE users/{id}/role-mappings/clients/{}",
+                "DELETE users/{id}/groups/{}",
+            ],
+        };
+        [&created, after].concat()
     }
+}
+
+/// Whether a second one after a lost answer is no doubled write: what is ended stays ended.
+pub fn may_be_repeated(event: &str) -> bool {
+    event.ends_with("/logout")
 }
 
 /// Whether that is the call.
@@ -91,7 +138,7 @@ pub fn is_call(operation: Operation, call: &Call) -> bool {
         Operation::GetUserProfile => (Method::GET, "/admin/realms/{}/users/profile"),
         Operation::GetRealm => (Method::GET, "/admin/realms/{}"),
         Operation::GetRealmKey => (Method::GET, "/realms/{}"),
-        Operation::GetClient => (Method::GET, "/admin/realms/{}/clients"),
+        Operation::GetClient => return gets(call, ["/admin/realms/{}/clients", "/admin/realms/{}/clients/{id}"]),
         Operation::GetEffectiveRoles => return is_effective_roles(call),
         Operation::LogOut => (Method::POST, "/admin/realms/{}/users/{id}/logout"),
         Operation::FindOfflineClients => (Method::GET, "/admin/realms/{}/users/{id}/consents"),
@@ -102,15 +149,27 @@ pub fn is_call(operation: Operation, call: &Call) -> bool {
         Operation::GetRole => (Method::GET, "/admin/realms/{}/roles/{}"),
         Operation::GetClientRole => (Method::GET, "/admin/realms/{}/clients/{id}/roles/{}"),
         Operation::GetComposites => (Method::GET, "/admin/realms/{}/roles-by-id/{id}/composites"),
-        Operation::GetGroup => (Method::GET, "/admin/realms/{}/group-by-path/{}"),
-        Operation::GetRealmDefaults => (Method::GET, "/admin/realms/{}/default-groups"),
+        Operation::GetGroup => {
+            return gets(call, ["/admin/realms/{}/group-by-path/{}", "/admin/realms/{}/groups/{id}"]);
+        }
+        Operation::GetRealmDefaults => return gets(call, ["/admin/realms/{}", "/admin/realms/{}/default-groups"]),
         Operation::GetRequiredActions => (Method::GET, "/admin/realms/{}/authentication/required-actions"),
-        Operation::AddRoles => (Method::POST, "/admin/realms/{}/users/{id}/role-mappings/realm"),
-        Operation::RemoveRoles => (Method::DELETE, "/admin/realms/{}/users/{id}/role-mappings/realm"),
+        Operation::AddRoles => return is_role_mapping(call, &Method::POST),
+        Operation::RemoveRoles => return is_role_mapping(call, &Method::DELETE),
         Operation::JoinGroup => (Method::PUT, "/admin/realms/{}/users/{id}/groups/{id}"),
         Operation::LeaveGroup => (Method::DELETE, "/admin/realms/{}/users/{id}/groups/{id}"),
     };
     call.has_form(&method, form)
+}
+
+fn gets(call: &Call, forms: [&str; 2]) -> bool {
+    forms.iter().any(|form| call.has_form(&Method::GET, form))
+}
+
+/// Those of the realm and those of a client.
+fn is_role_mapping(call: &Call, method: &Method) -> bool {
+    let mappings = "/admin/realms/{}/users/{id}/role-mappings";
+    ["realm", "clients/{id}"].iter().any(|tail| call.has_form(method, &format!("{mappings}/{tail}")))
 }
 
 /// Those of the realm and those of a client.

@@ -13,7 +13,7 @@ mod world;
 
 pub use bed::{Bed, bed};
 pub use chart::Chart;
-pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Server};
+pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Server, is_uuid};
 pub use held_watch::HeldWatch;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};

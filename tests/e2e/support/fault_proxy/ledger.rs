@@ -45,7 +45,8 @@ impl Call {
     }
 }
 
-fn is_uuid(text: &str) -> bool {
+/// Whether that has the form of Keycloak's ids.
+pub fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.chars().all(|character| character == '-' || character.is_ascii_hexdigit())
 }
 
