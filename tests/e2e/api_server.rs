@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Call, ChildOperator, Fault, FaultProxy, Ledger, World, e2e_with, eventually, eventually_within,
-    password_from,
+    Answer, Call, ChildOperator, Fault, FaultProxy, Ledger, SecondKubernetes, World, e2e_with, eventually,
+    eventually_within, password_from,
 };
 
 /// So soon a new resource is reconciled after the watches can be made again (A18).
@@ -143,4 +143,59 @@ fn a_new_resource_is_seen_although_the_watches_have_fallen_silent() {
         })
         .await;
     });
+}
+
+#[test]
+fn an_api_server_that_is_stopped_and_started_again_costs_no_write_and_doubles_none() {
+    e2e_with("apiserver_restarts", json!({ "editUsernameAllowed": true }), async |world| {
+        world.connect(json!({})).await;
+        let chart = world.chart().await;
+        let mut server = SecondKubernetes::of_bed().await;
+        server.redirect(&chart.kubeconfig);
+        let operator = ChildOperator::start(&chart, &world.namespace).await;
+        world.secret("kcuser", &[("password", "before-the-stop")]).await;
+        let spec = |name: &str, first: &str| {
+            json!({ "username": name, "firstName": first, "lastName": "L", "email": format!("{name}@example.com"),
+                "credentials": password_from("kcuser") })
+        };
+        for name in ["same", "changed", "deleted"] {
+            world.user(name, spec(name, "Before")).await;
+            world.until(name, "Synced").await;
+        }
+        let before = world.keycloak.writes_of_operator().await.len();
+
+        server.stop();
+        world.user("changed", spec("changed", "After")).await;
+        world.user("new", spec("new", "After")).await;
+        world.delete("deleted").await;
+        world.change_secret("kcuser", &[("password", "during-the-stop")]).await;
+        server.start().await;
+
+        eventually_within(HEALED, "all is as declared", async || {
+            let accounts = ["same", "changed", "new", "deleted"].map(async |name| world.keycloak.user(name).await);
+            let accounts = futures::future::join_all(accounts).await;
+            let first = |account: &Option<Value>| account.as_ref().map(|account| account["firstName"].clone());
+            let names: Vec<_> = accounts.iter().map(first).collect();
+            let resets = writes_of(&world, before, "ACTION").await;
+            let expected = [Some(json!("Before")), Some(json!("After")), Some(json!("After")), None];
+            if names == expected && resets == 2 { Ok(()) } else { Err((names, resets)) }
+        })
+        .await;
+        world.until_gone("deleted").await;
+        for name in ["same", "changed", "new"] {
+            world.until(name, "Synced").await;
+            world.keycloak.login(name, "during-the-stop").await.expect("the new password");
+            world.reconcile_now(name).await;
+        }
+        for (kind, count) in [("CREATE", 1), ("UPDATE", 1), ("ACTION", 2), ("DELETE", 1)] {
+            assert_eq!(writes_of(&world, before, kind).await, count, "{kind}, each once");
+        }
+        assert!(!operator.output().contains("panicked"), "{}", operator.output());
+    });
+}
+
+/// How many writes of that kind there were after the first so many.
+async fn writes_of(world: &World, before: usize, kind: &str) -> usize {
+    let writes = world.keycloak.writes_of_operator().await;
+    writes[before..].iter().filter(|write| write.starts_with(kind)).count()
 }

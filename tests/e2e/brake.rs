@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use keycloak_user_operator::api::{ALLOW_DELETIONS, KeycloakConnection, KeycloakUser, RELEASE};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, CustomResourceExt, ResourceExt};
 use serde_json::json;
 
 use crate::support::{
-    Chart, ChildOperator, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, World, condition, e2e_with, eventually,
-    eventually_within,
+    Chart, ChildOperator, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, SecondKubernetes, World, condition, e2e_with,
+    eventually, eventually_within,
 };
 
 /// Makes so many users with accounts.
@@ -209,5 +210,32 @@ fn a_deleted_namespace_loses_no_more_accounts_than_the_limit_and_can_be_let_go()
         })
         .await;
         assert_eq!(world.keycloak.count_users().await, left, "what was released stays in Keycloak");
+    });
+}
+
+#[test]
+fn a_deleted_definition_takes_no_more_accounts_along_than_the_limit() {
+    e2e_with("brake_definition", json!({}), async |world| {
+        let kubernetes = SecondKubernetes::empty().await;
+        let world = world.in_cluster(&kubernetes).await;
+        world.connect(json!({})).await;
+        let _operator = Operator::start_as(world.client.clone(), &world.namespace).await;
+        populate(&world, 15).await;
+        let definitions: Api<CustomResourceDefinition> = Api::all(world.client.clone());
+        let name = KeycloakUser::crd_name();
+        definitions.delete(name, &DeleteParams::default()).await.expect("the definition");
+        let message = until_held(&world, 5).await;
+        assert!(message.contains("10 of 15 accounts"), "{message}");
+        assert_eq!(world.keycloak.count_users().await, 5);
+
+        for user in users(&world).await {
+            world.annotate(&user.name_any(), RELEASE, "true").await;
+        }
+        eventually("the definition is gone", async || match definitions.get_opt(name).await.expect("an answer") {
+            None => Ok(()),
+            Some(definition) => Err(definition.status),
+        })
+        .await;
+        assert_eq!(world.keycloak.count_users().await, 5, "the rest could be kept");
     });
 }

@@ -52,18 +52,19 @@ leave_run_dir() {
 
 start_etcd() {
   start etcd "$(tool_dir etcd)/etcd" --data-dir "$BED_DIR/etcd" --unsafe-no-fsync \
-    --listen-client-urls "$ETCD_URL" --advertise-client-urls "$ETCD_URL" \
+    --listen-client-urls "$BED_ETCD_URL" --advertise-client-urls "$BED_ETCD_URL" \
     --listen-peer-urls "http://127.0.0.1:$1" --initial-advertise-peer-urls "http://127.0.0.1:$1" \
     --initial-cluster "default=http://127.0.0.1:$1"
 }
 
+# start_apiserver PORT [OPTION…]
 start_apiserver() {
-  local emulated=()
+  local port=$1 emulated=()
+  shift
   # One binary stands for older servers too, for example 1.33.
   [[ -z "${BED_KUBE_VERSION:-}" ]] || emulated=("--emulated-version=kube=$BED_KUBE_VERSION")
-  printf '%s,admin,admin,"system:masters"\n' "$BED_KUBE_TOKEN" >"$BED_DIR/tokens.csv"
   start kube-apiserver "$(tool_dir kubernetes)/kube-apiserver" \
-    --etcd-servers="$ETCD_URL" --bind-address=127.0.0.1 --secure-port="$1" \
+    --etcd-servers="$BED_ETCD_URL" --bind-address=127.0.0.1 --secure-port="$port" \
     --advertise-address=127.0.0.1 --endpoint-reconciler-type=none \
     --tls-cert-file="$BED_DIR/kube.crt" --tls-private-key-file="$BED_DIR/kube.key" \
     --cert-dir="$BED_DIR" \
@@ -71,7 +72,7 @@ start_apiserver() {
     --service-account-issuer=https://kubernetes.default.svc \
     --service-account-key-file="$BED_DIR/service-accounts.key" \
     --service-account-signing-key-file="$BED_DIR/service-accounts.key" \
-    --service-cluster-ip-range=10.96.0.0/24 "${emulated[@]}"
+    --service-cluster-ip-range=10.96.0.0/24 "${emulated[@]}" "$@"
 }
 
 # Only the controllers that make namespaces, owner references, service accounts and aggregated
@@ -105,7 +106,7 @@ END
 # Its appearance is the sign that the bed is ready, so it comes at once and as the last thing.
 write_env() {
   local name
-  for name in BED_DIR KUBECONFIG BED_KUBE_URL BED_KUBE_CA BED_KUBE_TOKEN BED_KEYCLOAK_URL \
+  for name in BED_DIR KUBECONFIG BED_ETCD_URL BED_KUBE_URL BED_KUBE_CA BED_KUBE_TOKEN BED_KEYCLOAK_URL \
     BED_KEYCLOAK_HTTPS_URL BED_KEYCLOAK_CA BED_KEYCLOAK_MANAGEMENT_URL BED_KEYCLOAK_VERSION \
     BED_KEYCLOAK_ADMIN_USERNAME BED_KEYCLOAK_ADMIN_PASSWORD BED_KEYCLOAK_ADMIN_CLIENT_ID \
     BED_KEYCLOAK_ADMIN_CLIENT_SECRET BED_KUBECTL BED_HELM; do
@@ -139,7 +140,7 @@ cmd_up() {
   trap 'exit 0' INT TERM HUP
 
   mapfile -t ports < <(free_ports 6)
-  ETCD_URL="http://127.0.0.1:${ports[0]}"
+  BED_ETCD_URL="http://127.0.0.1:${ports[0]}"
   BED_KUBE_URL="https://127.0.0.1:${ports[2]}"
   BED_KUBE_CA="$BED_DIR/kube-ca.crt"
   BED_KUBE_TOKEN=$(openssl rand -hex 16)
@@ -167,8 +168,9 @@ cmd_up() {
 
   certificates "$BED_DIR" kube
   openssl genrsa -out "$BED_DIR/service-accounts.key" 2048 2>/dev/null
+  printf '%s,admin,admin,"system:masters"\n' "$BED_KUBE_TOKEN" >"$BED_DIR/tokens.csv"
   write_kubeconfig
-  ready etcd 30 curl -sf "$ETCD_URL/health"
+  ready etcd 30 curl -sf "$BED_ETCD_URL/health"
   start_apiserver "${ports[2]}"
   ready kube-apiserver 90 kube_get /readyz
   start_controller_manager
@@ -178,6 +180,27 @@ cmd_up() {
   write_env
   say "ready after $(since "$STARTED"); ends with Ctrl-C. In another shell:"
   printf '. %s/env\n' "$BED_DIR"
+  watch_servers
+}
+
+cmd_apiserver() {
+  local port='' options=()
+  while (($# > 0)); do
+    case $1 in
+      --port) port=$2; shift 2 ;;
+      --etcd-prefix) options=("--etcd-prefix=$2"); shift 2 ;;
+      --until-stdin-closes) UNTIL_STDIN_CLOSES=1; shift ;;
+      *) die "apiserver: unknown option $1" ;;
+    esac
+  done
+  [[ -n "$port" && -n "${BED_DIR:-}" ]] || die "usage: BED_DIR=… bed apiserver --port PORT"
+  # shellcheck source=/dev/null
+  source "$BED_DIR/env"
+  trap 'stop_gently kube-apiserver 30' EXIT
+  trap 'exit 0' INT TERM HUP
+  # Our parent as a process: a death signal would already come when the thread that started us ends.
+  UNTIL_PROCESS=$PPID
+  start_apiserver "$port" "${options[@]}"
   watch_servers
 }
 

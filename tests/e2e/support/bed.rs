@@ -19,6 +19,10 @@ impl Bed {
         self.variables.get(name).unwrap_or_else(|| panic!("the bed's env has no {name}"))
     }
 
+    pub fn directory(&self) -> &Path {
+        Path::new(self.variable("BED_DIR"))
+    }
+
     pub fn kubeconfig(&self) -> &Path {
         Path::new(self.variable("KUBECONFIG"))
     }
@@ -64,7 +68,7 @@ impl Bed {
 
     /// Notes how long a test took; `make test` prints the slowest.
     pub fn note_duration(&self, test: &str, duration: Duration) {
-        let path = Path::new(self.variable("BED_DIR")).join("durations");
+        let path = self.directory().join("durations");
         let line = format!("{:8.1} s  {test}\n", duration.as_secs_f64());
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
         file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the bed's directory can be written");

@@ -8,6 +8,7 @@ mod keycloak;
 mod keycloak_rights;
 mod operator;
 mod second_keycloak;
+mod second_kubernetes;
 mod wait;
 mod world;
 
@@ -18,6 +19,7 @@ pub use held_watch::HeldWatch;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;
+pub use second_kubernetes::SecondKubernetes;
 pub use wait::{eventually, eventually_within};
 pub use world::{World, condition, e2e, e2e_with, in_world, ready_reason};
 

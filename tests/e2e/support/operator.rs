@@ -44,9 +44,18 @@ impl Operator {
 
     /// The same, with so many passes at one time.
     pub async fn start_with(chart: &Chart, namespace: &str, concurrency: u16) -> Self {
+        let settings = settings(namespace, chart.argument("--credential-key-secret"), concurrency);
+        Self::run(chart.client().await, settings).await
+    }
+
+    /// Starts it with the rights of that client, without a chart.
+    pub async fn start_as(client: kube::Client, namespace: &str) -> Self {
+        Self::run(client, settings(namespace, "credential-key", CONCURRENCY)).await
+    }
+
+    async fn run(client: kube::Client, settings: Settings) -> Self {
         let (metrics, mut registry) = (Metrics::default(), Registry::default());
         metrics.register(&mut registry);
-        let settings = settings(namespace, chart.argument("--credential-key-secret"), concurrency);
         let shutdown = CancellationToken::new();
         let (sender, ready) = oneshot::channel();
         let sender = std::sync::Mutex::new(Some(sender));
@@ -55,7 +64,7 @@ impl Operator {
                 sender.send(()).expect("the test waits");
             }
         };
-        let run = controller::run(chart.client().await, settings, metrics, on_ready, shutdown.clone());
+        let run = controller::run(client, settings, metrics, on_ready, shutdown.clone());
         let task = tokio::spawn(run);
         ready.await.expect("the operator becomes ready");
         Self { shutdown, task, registry }

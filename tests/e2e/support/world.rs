@@ -19,7 +19,9 @@ use kube::{Api, Client, Config, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Admin, Chart, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, bed, eventually, eventually_within};
+use super::{
+    Admin, Chart, OPERATOR_CLIENT, OPERATOR_SECRET, Operator, SecondKubernetes, bed, eventually, eventually_within,
+};
 
 /// A namespace, a realm, and clients for both.
 pub struct World {
@@ -81,6 +83,13 @@ impl World {
         let keycloak = Admin::of_bed(&unique);
         keycloak.create_realm(realm).await;
         Self { namespace: unique, client, keycloak }
+    }
+
+    /// The same realm seen from the namespace `default` of another cluster.
+    pub async fn in_cluster(&self, kubernetes: &SecondKubernetes) -> Self {
+        let client = kubernetes.administrator().await;
+        define(&client).await;
+        Self { namespace: "default".to_owned(), client, keycloak: Admin::of_bed(&self.keycloak.realm) }
     }
 
     async fn destroy(&self) {
@@ -318,25 +327,26 @@ async fn admin_client() -> Client {
     Client::try_from(config).expect("a client")
 }
 
-/// Installs the definitions once, and waits until the API server serves them.
+/// Installs the definitions once.
 async fn install_definitions(client: &Client) {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED
-        .get_or_init(async || {
-            let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-            for definition in custom_resource_definitions() {
-                let params = PatchParams::apply("test").force();
-                api.patch(&definition.name_any(), &params, &Patch::Apply(&definition)).await.expect("the definition");
-            }
-            eventually("the definitions are served", async || {
-                let users: Api<KeycloakUser> = Api::all(client.clone());
-                let connections: Api<KeycloakConnection> = Api::all(client.clone());
-                users.list(&ListParams::default()).await?;
-                connections.list(&ListParams::default()).await?;
-                let shared: Api<ClusterKeycloakConnection> = Api::all(client.clone());
-                shared.list(&ListParams::default()).await
-            })
-            .await;
-        })
-        .await;
+    INSTALLED.get_or_init(|| define(client)).await;
+}
+
+/// Applies the definitions, and waits until the API server serves them.
+async fn define(client: &Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in custom_resource_definitions() {
+        let params = PatchParams::apply("test").force();
+        api.patch(&definition.name_any(), &params, &Patch::Apply(&definition)).await.expect("the definition");
+    }
+    eventually("the definitions are served", async || {
+        let users: Api<KeycloakUser> = Api::all(client.clone());
+        let connections: Api<KeycloakConnection> = Api::all(client.clone());
+        users.list(&ListParams::default()).await?;
+        connections.list(&ListParams::default()).await?;
+        let shared: Api<ClusterKeycloakConnection> = Api::all(client.clone());
+        shared.list(&ListParams::default()).await
+    })
+    .await;
 }
