@@ -74,6 +74,7 @@ reasons! {
     ConnectionSecretInvalid = "The Secret that the connection logs in with lacks a key, or a value is empty. Add it.",
     CertificateAuthorityNotFound = "The object that holds the connection's certificate authorities does not exist or lacks the key. Create it.",
     CertificateAuthorityInvalid = "The connection's certificate authorities are not PEM certificates. Correct them.",
+    OwnerAttributeUnprotected = "Others than admins may write the connection's `ownerAttribute` by the realm's user profile, or nobody may. Declare it there with the permission to edit for `admin` alone.",
     SecretNotFound = "The Secret of a credential does not exist. Create it.",
     SecretKeyNotFound = "The Secret of a credential lacks the key. Add it.",
     SecretValueEmpty = "The value of a credential is empty or blank. Give it a value.",

@@ -66,6 +66,15 @@ pub struct KeycloakConnectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ConnectionLimits>,
 
+    /// A user attribute in which each account that a resource of this connection has created names that resource,
+    /// `<instance>/<namespace>/<name>`: for people in the admin console, and for an operator whose cluster was built
+    /// anew, which knows its accounts by it. Only an attribute that admins alone may write by the realm's user profile
+    /// is accepted. Needs the operator's `--instance-name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = "^[A-Za-z0-9._-]+$"))]
+    #[x_kube(validation = Rule::new("!(self in ['username', 'email', 'firstName', 'lastName'])").message("ownerAttribute must be an attribute of its own, not a field of the profile"))]
+    pub owner_attribute: Option<String>,
+
     /// What users of this connection may be and may be given. Absent: anything that needs no words here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<ConnectionGrants>,

@@ -59,6 +59,10 @@ struct RunArgs {
     /// Name of this process in events and as holder of the lease; no other process may have it. Made up if absent.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
+    /// Name of this instance of the operator, which no other that manages the same realms may have: what a connection's
+    /// ownerAttribute begins with.
+    #[arg(long, env = "INSTANCE_NAME", value_parser = instance_name)]
+    instance_name: Option<String>,
     /// Lease in the operator's namespace: of the processes that name the same, one works. Made if absent.
     #[arg(long, env = "LEASE_NAME", default_value = "keycloak-user-operator")]
     lease_name: String,
@@ -176,6 +180,16 @@ fn port_ended(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Fai
     }
 }
 
+/// What stands before the first `/` of an owner's name.
+fn instance_name(text: &str) -> Result<String, String> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=63).contains(&text.len()) && text.chars().all(is_allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 63 letters, digits, dots, hyphens and underscores".to_owned())
+    }
+}
+
 fn settings(args: RunArgs, instance: String, fence: Fence) -> Settings {
     let scopes = match (args.cluster_wide, args.watch_namespaces) {
         (true, _) => vec![Scope::Cluster],
@@ -190,6 +204,7 @@ fn settings(args: RunArgs, instance: String, fence: Fence) -> Settings {
         credential_key_secret: args.credential_key_secret,
         concurrency: args.concurrency,
         instance,
+        instance_name: args.instance_name,
         fence,
     }
 }

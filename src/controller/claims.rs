@@ -193,6 +193,16 @@ impl Claims {
         }))
     }
 
+    /// The resource of that name, if there is one.
+    pub(super) fn named(&self, namespace: &str, name: &str) -> Rival {
+        let maps = self.maps();
+        if maps.missing > 0 {
+            return Rival::Unknown;
+        }
+        let mut of_name = maps.claims.iter().filter(|(_, claim)| claim.key.0 == namespace && claim.key.1 == name);
+        of_name.next().map_or(Rival::None, |(uid, claim)| claim.owns(uid))
+    }
+
     /// Who takes over the account of a resource that is deleted.
     pub(super) fn heir(&self, uid: &str, account: &ObservedUser) -> Rival {
         let maps = self.maps();

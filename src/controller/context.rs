@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) reporter: Reporter,
     pub(super) metrics: ControllerMetrics,
     pub(super) keycloak_metrics: KeycloakMetrics,
+    /// Name of this instance of the operator, in the accounts that it has created.
+    pub(super) instance_name: Option<String>,
     /// Asked before each write.
     pub(super) fence: Fence,
     /// Bounds the passes that run at one time, over all namespaces.

@@ -104,6 +104,16 @@ pub enum DereferenceError {
         /// Kind, name and key.
         object: String,
     },
+    /// The attribute that names owners proves nothing.
+    #[error(
+        "ownerAttribute {attribute} of {connection} is not one that admins alone may write by the realm's user profile; declare it there, with the permission to edit for admin alone"
+    )]
+    OwnerAttributeUnprotected {
+        /// The connection.
+        connection: ConnectionName,
+        /// Name of the attribute.
+        attribute: String,
+    },
     /// The certificate authorities cannot be read.
     #[error("{object} of {connection} does not hold PEM certificates")]
     CertificateAuthorityInvalid {
@@ -309,6 +319,7 @@ impl DereferenceError {
             Self::ConnectionSecretNotFound { .. } => (Reason::ConnectionSecretNotFound, Class::Waiting),
             Self::ConnectionSecretInvalid { .. } => (Reason::ConnectionSecretInvalid, Class::Waiting),
             Self::CertificateAuthorityNotFound { .. } => (Reason::CertificateAuthorityNotFound, Class::Waiting),
+            Self::OwnerAttributeUnprotected { .. } => (Reason::OwnerAttributeUnprotected, Class::Misconfigured),
             Self::CertificateAuthorityInvalid { .. } => (Reason::CertificateAuthorityInvalid, Class::Misconfigured),
             Self::SecretNotFound(_) => (Reason::SecretNotFound, Class::Waiting),
             Self::SecretKeyNotFound { .. } => (Reason::SecretKeyNotFound, Class::Waiting),

@@ -81,6 +81,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Name of this process in events, such as the name of its pod.
     pub instance: String,
+    /// Name of this instance of the operator in the accounts that it creates, where a connection has them say so.
+    pub instance_name: Option<String>,
     /// Closed where another process may lead.
     pub fence: Fence,
 }
@@ -160,6 +162,7 @@ pub async fn run(
         credential_key,
         metrics: metrics.controller,
         keycloak_metrics: metrics.keycloak,
+        instance_name: settings.instance_name,
         fence: settings.fence,
         passes: Semaphore::new(settings.concurrency.into()),
     });

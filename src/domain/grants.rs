@@ -56,6 +56,11 @@ pub enum NotGranted {
         "grants.emailVerified does not allow to put another e-mail address in the place of one that counts as verified, unless the resource says emailVerified: false"
     )]
     VerifiedEmail,
+    /// The attribute that names the owner of an account.
+    #[error(
+        "the attribute {0} names the resource that an account belongs to (ownerAttribute), and is written by the operator alone"
+    )]
+    OwnerAttribute(String),
     /// An attribute.
     #[error("grants.attributes do not allow the attribute {0}")]
     Attribute(String),

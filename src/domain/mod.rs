@@ -13,6 +13,7 @@ mod ending;
 mod grants;
 mod name;
 mod observed;
+mod owner;
 mod password_policy;
 mod plan;
 mod profile;
@@ -37,6 +38,7 @@ pub use name::{
     UserId, Username, check_name, check_path,
 };
 pub use observed::ObservedUser;
+pub use owner::{NamedOwner, OwnerAttribute};
 pub use password_policy::PasswordPolicy;
 pub use plan::{Field, NewUser, Notice, Owned, Plan, Preexisting, ProfileUpdate, Step, update_of};
 pub use profile::{AttributeVerdict, Editors, UnmanagedPolicy, UserProfile};

@@ -85,6 +85,12 @@ impl UserProfile {
             None => self.unmanaged == UnmanagedPolicy::Enabled,
         }
     }
+
+    /// Whether admins may write an attribute of that name, and nobody else: then what stands there proves something.
+    #[must_use]
+    pub fn is_the_admins_alone(&self, name: &str) -> bool {
+        self.judge(name) == AttributeVerdict::Kept && !self.is_the_users(name)
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +112,26 @@ mod tests {
         let of_users = ["team", "ldap", "other"].map(|name| profile.is_the_users(name));
         assert_eq!(of_users, [false, true, true]);
         assert!(!UserProfile { unmanaged: UnmanagedPolicy::AdminEdit, ..profile }.is_the_users("other"));
+    }
+
+    #[test]
+    fn admins_alone_write_what_they_may_and_users_may_not() {
+        let editors = |admin, user| Editors { admin, user };
+        let declared = [("ours", editors(true, false)), ("ldap", editors(false, false)), ("nick", editors(true, true))];
+        let declared: BTreeMap<_, _> = declared.map(|(name, editors)| (name.to_owned(), editors)).into();
+        let admins_alone =
+            |unmanaged, name| UserProfile { declared: declared.clone(), unmanaged }.is_the_admins_alone(name);
+        let verdicts = ["ours", "ldap", "nick"].map(|name| admins_alone(UnmanagedPolicy::Disabled, name));
+        assert_eq!(verdicts, [true, false, false]);
+        let policies = [
+            (UnmanagedPolicy::AdminEdit, true),
+            (UnmanagedPolicy::AdminView, false),
+            (UnmanagedPolicy::Enabled, false),
+            (UnmanagedPolicy::Disabled, false),
+        ];
+        for (unmanaged, expected) in policies {
+            assert_eq!(admins_alone(unmanaged, "other"), expected, "{unmanaged:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{Grants, ObservedUser, Username};
 
 /// What decides about taking over, besides the account. Judged in every pass, so that a status that somebody else wrote
 /// gains nothing that these rules do not give.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TakeOver<'a> {
     /// The resource asks for it.
     pub asked: bool,
@@ -17,7 +17,7 @@ pub struct TakeOver<'a> {
     /// What the connection grants.
     pub grants: &'a Grants,
     /// The name by which the operator itself logs in to the realm, if it does so in this one.
-    pub own_login: Option<&'a str>,
+    pub own_login: Option<String>,
 }
 
 /// Whether the roles of the account have to be looked at, too.
@@ -44,6 +44,8 @@ pub enum Refusal {
     OwnAccount,
     /// It belongs to a client.
     ServiceAccount,
+    /// It names another owner than a resource of this operator.
+    OwnedElsewhere,
     /// It holds a role that administers the realm, directly, by a group or by a composite.
     Administrator,
 }
@@ -60,14 +62,24 @@ impl TakeOver<'_> {
         if !self.adopted && account.username.to_lowercase() != self.username.canonical() {
             return Err(Refusal::AnotherName);
         }
+        let named = self.judge_named(account);
+        match named {
+            Err(Refusal::UsernameNotGranted) | Ok(_) if !self.grants.adoption => Err(Refusal::NotGranted),
+            judged => judged,
+        }
+    }
+
+    /// The same for an account that names the resource as its owner, so that nobody has to ask for it: the operator has
+    /// created it for a resource of that name, in another life of the cluster.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub fn judge_named(&self, account: &ObservedUser) -> Result<RolesMatter, Refusal> {
         if self.is_own(account) {
             return Err(Refusal::OwnAccount);
         }
         if account.is_service_account() {
             return Err(Refusal::ServiceAccount);
-        }
-        if !self.grants.adoption {
-            return Err(Refusal::NotGranted);
         }
         if !self.grants.usernames.allow(&account.username) {
             return Err(Refusal::UsernameNotGranted);
@@ -77,7 +89,7 @@ impl TakeOver<'_> {
 
     /// One may log in by the e-mail address, too.
     fn is_own(&self, account: &ObservedUser) -> bool {
-        let own = self.own_login.map(str::to_lowercase);
+        let own = self.own_login.as_ref().map(|login| login.to_lowercase());
         own.is_some_and(|own| own == account.username.to_lowercase() || own == account.email.to_lowercase())
     }
 }
@@ -93,6 +105,9 @@ impl fmt::Display for Refusal {
             Self::UsernameNotGranted => "grants.usernames of the connection do not allow to take over that username",
             Self::OwnAccount => "the operator logs in with it: such an account is never taken over",
             Self::ServiceAccount => "it is the service account of a client: such an account is never taken over",
+            Self::OwnedElsewhere => {
+                "its owner attribute names something else than a resource of this operator: such an account is not taken over; empty the attribute if what it names does not exist any more"
+            }
             Self::Administrator => {
                 "it holds a role that administers the realm, directly, by a group or by a composite role: such an account is taken over only if grants.usernames of the connection name it, without a pattern"
             }

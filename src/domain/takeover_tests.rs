@@ -25,7 +25,7 @@ fn grants(patterns: &[&str]) -> Grants {
 
 fn judge(usernames: &[&str], account: &ObservedUser) -> Result<RolesMatter, Refusal> {
     let (granted, username) = (grants(usernames), Username::parse(&account.username).unwrap());
-    TakeOver { own_login: Some("operator@example.com"), ..rules(&granted, &username) }.judge(account)
+    TakeOver { own_login: Some("operator@example.com".to_owned()), ..rules(&granted, &username) }.judge(account)
 }
 
 fn rules<'a>(grants: &'a Grants, username: &'a Username) -> TakeOver<'a> {
@@ -72,4 +72,15 @@ fn an_account_of_another_name_is_ours_only_after_it_was_taken_over() {
     assert_eq!(judge(false, "joan"), Err(Refusal::AnotherName));
     assert_eq!(judge(true, "joan"), Ok(RolesMatter::Yes));
     assert_eq!(judge(true, "boss"), Err(Refusal::UsernameNotGranted), "a forged status gains nothing");
+}
+
+#[test]
+fn an_account_that_names_the_resource_needs_no_wish_and_no_grant_but_is_none_that_is_never_taken() {
+    let (granted, jane) =
+        (Grants { adoption: false, ..grants(&["j*", "operator", "service-*"]) }, Username::parse("jane").unwrap());
+    let rules = TakeOver { asked: false, own_login: Some("operator".to_owned()), ..rules(&granted, &jane) };
+    assert_eq!(rules.judge_named(&account("joan", "")), Ok(RolesMatter::Yes));
+    assert_eq!(rules.judge_named(&account("boss", "")), Err(Refusal::UsernameNotGranted));
+    assert_eq!(rules.judge_named(&account("operator", "")), Err(Refusal::OwnAccount));
+    assert_eq!(rules.judge_named(&account("service-account-api", "")), Err(Refusal::ServiceAccount));
 }

@@ -40,6 +40,13 @@ impl Client {
         Ok(found.into_iter().find(|user| user.username.to_lowercase() == name))
     }
 
+    /// Accounts with exactly that value of an attribute. The server does not tell upper case from lower.
+    pub async fn users_with(&self, attribute: &str, value: &str) -> Result<Vec<ObservedUser>, KeycloakError> {
+        let found = self.find(&[("q", &format!("\"{attribute}\":\"{value}\""))]).await?;
+        let has = |user: &ObservedUser| user.attributes.get(attribute).is_some_and(|values| *values == [value]);
+        Ok(found.into_iter().filter(has).collect())
+    }
+
     async fn find(&self, query: &[(&str, &str)]) -> Result<Vec<ObservedUser>, KeycloakError> {
         let request = self.admin(Method::GET, &["users"]).query(query);
         let answer = self.send(Operation::FindUsers, request).await?;

@@ -33,6 +33,7 @@ mod leader;
 mod lifecycle;
 mod live;
 mod outages;
+mod owner_attribute;
 mod ownership;
 mod passwords;
 mod process;

@@ -22,6 +22,7 @@ use crate::controller::backoff::{Backoff, jittered};
 use crate::controller::context::{Context, Shared, key_of};
 use crate::controller::error::{Class, DereferenceError, Error, ObserveError, within};
 use crate::controller::reconcile::dereference::{self, Declared};
+use crate::controller::reconcile::owner;
 use crate::controller::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
 use kind::ConnectionKind;
 
@@ -80,7 +81,8 @@ pub(super) fn after_error(backoff: &Backoff, connection: &impl ConnectionKind, e
 
 async fn attempt(shared: &Shared, declared: Result<Declared<'_>, DereferenceError>) -> Result<(), Error> {
     let open = dereference::open(shared, &declared?).await?;
-    open.realm.client().user_profile().await.map(drop).map_err(|error| ObserveError::from(error).into())
+    open.realm.client().user_profile().await.map_err(ObserveError::from)?;
+    owner::trusted(shared, &open).await.map(drop)
 }
 
 async fn report<K: ConnectionKind>(shared: &Shared, connection: &K, result: &Result<(), Error>) -> Result<(), Error> {

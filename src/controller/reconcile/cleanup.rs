@@ -8,7 +8,7 @@ use super::dereference::Connection;
 use super::observe::{Account, Origin, Search};
 use super::outcome::{Farewell, Outcome};
 use super::status::{Adopted, Draft};
-use super::{dereference, finalizer, live, rivals, takeover};
+use super::{dereference, finalizer, live, owner, rivals, takeover};
 use crate::api::{DeletionPolicy, KeycloakUser, RELEASE, Reason, desired_user};
 use crate::controller::connection::brake;
 use crate::controller::context::{Context, key_of};
@@ -63,7 +63,8 @@ async fn end(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Resul
     let (namespace, _) = key_of(user);
     let connection = dereference::connection(context, &namespace, &user.spec.connection_ref).await?;
     let username = desired_user(&user.spec)?.username;
-    let search = Search { context, connection: &connection, user, username: &username };
+    let owner = owner::attribute(&context.shared, &connection, user).await?;
+    let search = Search { context, connection: &connection, user, username: &username, owner: owner.as_ref() };
     let ended = match search.account(draft, false).await {
         Ok(Account::Absent) => Ok(Outcome::Deleted(None)),
         Ok(Account::Ours { origin: Origin::TakenOver(_), .. }) if draft.adopted == Adopted::No => Ok(kept(user, draft)),

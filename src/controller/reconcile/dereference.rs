@@ -32,6 +32,8 @@ pub(in crate::controller) struct Connection {
     pub(in crate::controller) sweep_interval: Duration,
     pub(in crate::controller) reenable_always: bool,
     pub(in crate::controller) grants: Grants,
+    /// The attribute in which accounts name their resource.
+    pub(in crate::controller) owner_attribute: Option<String>,
 }
 
 /// The password that the account shall have.
@@ -126,6 +128,7 @@ pub(in crate::controller) async fn open(shared: &Shared, declared: &Declared<'_>
         realm,
         sweep_interval: sweep_interval(spec),
         reenable_always: sync.reenable == Some(Reenable::Always),
+        owner_attribute: spec.owner_attribute.clone(),
         grants: spec.grants.as_ref().map(Grants::from).unwrap_or_default(),
     })
 }

@@ -9,6 +9,7 @@ mod live;
 mod notice;
 pub(super) mod observe;
 pub(super) mod outcome;
+pub(super) mod owner;
 mod password;
 mod recorded_rights;
 pub(super) mod report;
@@ -30,8 +31,8 @@ use crate::controller::context::{Context, key_of};
 use crate::controller::error::{ActError, DereferenceError, Error, ObserveError, within};
 use crate::controller::{PASS_LIMIT, REPORT_LIMIT};
 use crate::domain::{
-    ActionsPlan, DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, ObservedUser, Owned, Plan, ProfileUpdate,
-    RightsPlan, Step, diff, differs_in_attributes, update_of,
+    ActionsPlan, DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, ObservedUser, Owned, OwnerAttribute, Plan,
+    ProfileUpdate, RightsPlan, Step, diff, differs_in_attributes, update_of,
 };
 use dereference::{Connection, Password};
 use disable::{SwitchOff, settle_expiry};
@@ -75,9 +76,14 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let mut desired = desired_user(spec)?;
     desired.enabled = draft.expiry.enabled(desired.enabled, draft.off.expired);
     // Reads Keycloak.
-    let pass = Pass { context, user, connection: &connection, desired: &desired };
+    let owner = owner::attribute(&context.shared, &connection, user).await?;
+    let owner = owner.as_ref();
+    let pass = Pass { context, user, connection: &connection, desired: &desired, declared: &desired, owner };
+    pass.check_owner()?;
     pass.search().claim_name().await?;
     let account = pass.search().account(draft, fresh).await?;
+    let with_owner = pass.with_owner(&account);
+    let pass = Pass { desired: with_owner.as_ref().unwrap_or(&desired), ..pass };
     // Decides, then changes Keycloak; the status too where a crash in between would lose something.
     match account {
         Account::Absent => pass.create(draft, password?, fresh).await,
@@ -91,6 +97,9 @@ pub(super) struct Pass<'a> {
     pub(super) user: &'a KeycloakUser,
     pub(super) connection: &'a Connection,
     pub(super) desired: &'a DesiredUser,
+    /// The same, without the attribute that names the owner.
+    declared: &'a DesiredUser,
+    owner: Option<&'a OwnerAttribute>,
 }
 
 /// What was planned beside the profile.
@@ -101,8 +110,8 @@ struct Beside {
 
 impl Pass<'_> {
     fn search(&self) -> Search<'_> {
-        let Self { context, user, connection, desired } = self;
-        Search { context, connection, user, username: &desired.username }
+        let Self { context, user, connection, desired, owner, .. } = *self;
+        Search { context, connection, user, username: &desired.username, owner }
     }
 
     /// Makes the account.
@@ -153,7 +162,7 @@ impl Pass<'_> {
     }
 
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
-        self.connection.grants.check_creation(self.desired).map_err(|refusal| self.not_granted(refusal))?;
+        self.connection.grants.check_creation(self.declared).map_err(|refusal| self.not_granted(refusal))?;
         let (client, username) = (self.connection.realm.client(), &self.desired.username);
         let sent = match (&password, self.user.spec.credentials.first()) {
             (Password::Value(value), Some(credential)) => Some((value, credential)),
@@ -193,7 +202,7 @@ impl Pass<'_> {
         password: Result<Password, DereferenceError>,
         origin: Origin,
     ) -> Result<Outcome, Error> {
-        let settled = draft.is_settled() && !self.asks_to_reenable();
+        let settled = draft.is_settled() && !self.asks_to_reenable() && !self.owner_is_new(draft);
         self.own(draft, &observed, origin).await?;
         let applied = draft.owned.enabled;
         let (context, connection, user) = (self.context, self.connection, self.user);
@@ -236,12 +245,19 @@ impl Pass<'_> {
                 draft.created();
                 draft.owned = std::mem::take(&mut draft.owned).found_again();
             }
+            Origin::Named { newly, .. } => {
+                if newly {
+                    takeover::judge_roles(self.connection, observed, origin).await?;
+                    // What somebody disabled meanwhile is not switched on behind their back.
+                    draft.owned.enabled = self.declared.enabled;
+                }
+            }
             Origin::TakenOver(_) => {
                 if draft.adopted == Adopted::No {
                     takeover::judge_roles(self.connection, observed, origin).await?;
                 }
                 draft.took_over();
-                draft.preexisting.note(self.desired, observed, &draft.owned);
+                draft.preexisting.note(self.declared, observed, &draft.owned);
             }
         }
         draft.saw(observed);
@@ -283,7 +299,7 @@ impl Pass<'_> {
         observed: &ObservedUser,
         (update, fields): (&ProfileUpdate, &BTreeSet<Field>),
     ) -> Result<(), Error> {
-        let granted = self.connection.grants.check_change(self.desired, observed, fields);
+        let granted = self.connection.grants.check_change(self.declared, observed, fields);
         granted.map_err(|refusal| self.not_granted(refusal))?;
         draft.owned.attributes.extend(plan.owned.attributes.iter().cloned());
         if update.enabled == Some(false) {
@@ -335,7 +351,7 @@ impl Pass<'_> {
         self.user.annotations().get(RECONCILE_REQUESTED_AT) != handled
     }
 
-    fn not_granted(&self, refusal: NotGranted) -> ActError {
+    pub(super) fn not_granted(&self, refusal: NotGranted) -> ActError {
         ActError::NotGranted { connection: self.connection.name.clone(), refusal }
     }
 

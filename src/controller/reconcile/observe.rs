@@ -8,7 +8,7 @@ use super::takeover;
 use crate::api::KeycloakUser;
 use crate::controller::context::Context;
 use crate::controller::error::{Error as PassError, ObserveError as Error};
-use crate::domain::{BirthMark, ObservedUser, RolesMatter, Username};
+use crate::domain::{BirthMark, NamedOwner, ObservedUser, OwnerAttribute, Refusal, RolesMatter, Username};
 use crate::keycloak::Client;
 
 /// What was found.
@@ -26,6 +26,14 @@ pub(super) enum Origin {
     Created,
     /// So it is, by a pass that ended before it could say so in the status.
     Unfinished,
+    /// It names the resource as its owner: the operator created it for one of that name, in another life of the cluster.
+    /// Before anything is written to it, its roles have to be judged.
+    Named {
+        /// The status did not know of it.
+        newly: bool,
+        /// Whether they have to.
+        roles: RolesMatter,
+    },
     /// The resource did not create it. Before anything is written to it, its roles have to be judged.
     TakenOver(RolesMatter),
 }
@@ -37,6 +45,7 @@ pub(super) struct Search<'a> {
     pub(super) connection: &'a Connection,
     pub(super) user: &'a KeycloakUser,
     pub(super) username: &'a Username,
+    pub(super) owner: Option<&'a OwnerAttribute>,
 }
 
 impl Search<'_> {
@@ -49,18 +58,40 @@ impl Search<'_> {
         if let Some(id) = &draft.user_id
             && let Some(found) = client.user(id).await?
         {
-            return if mark.is_on(&found) { self.created(found, draft) } else { self.take_over(draft, found).await };
+            return self.ours_or_another(draft, found).await;
         }
-        if fresh && !takeover::is_asked(&self.user.spec) && self.is_alone() {
+        if fresh && !takeover::is_asked(&self.user.spec) && self.owner.is_none() && self.is_alone() {
             return Ok(Account::Absent);
         }
         if !fresh && let Some(found) = by_mark(self.context, client, self.user, self.username, mark).await? {
             return self.created(found, draft);
         }
         match client.user_named(self.username.as_str()).await? {
-            None => Ok(Account::Absent),
-            Some(found) if mark.is_on(&found) => self.created(found, draft),
-            Some(found) => self.take_over(draft, found).await,
+            None => self.by_owner(draft).await,
+            Some(found) => self.ours_or_another(draft, found).await,
+        }
+    }
+
+    async fn ours_or_another(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
+        if mark_of(self.user).is_on(&found) {
+            return self.created(found, draft);
+        }
+        match self.owner.map_or(NamedOwner::Nobody, |owner| owner.read(&found)) {
+            NamedOwner::Ours => self.named(draft, found),
+            named => self.take_over(draft, found, &named).await,
+        }
+    }
+
+    /// The account that names the resource as its owner, under another name.
+    async fn by_owner(&self, draft: &Draft) -> Result<Account, Error> {
+        let Some(owner) = self.owner else {
+            return Ok(Account::Absent);
+        };
+        let mut found = self.connection.realm.client().users_with(owner.name(), owner.value()).await?;
+        match (found.pop(), found.is_empty()) {
+            (None, _) => Ok(Account::Absent),
+            (Some(found), true) => self.ours_or_another(draft, found).await,
+            (Some(_), false) => Err(Error::Ambiguous),
         }
     }
 
@@ -81,10 +112,27 @@ impl Search<'_> {
         Ok(Account::Ours { user, origin })
     }
 
+    /// An account that names the resource as its owner.
+    fn named(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
+        if let Some(owner) = self.owner_of(&found, false)? {
+            return Err(self.conflict(&found.username, &owner, None));
+        }
+        let judged = takeover::rules(self.connection, &self.user.spec, self.username, draft).judge_named(&found);
+        let roles = judged.map_err(|refusal| Error::foreign(&found, refusal))?;
+        Ok(Account::Ours { user: found, origin: Origin::Named { newly: draft.user_id.is_none(), roles } })
+    }
+
     /// An account with another mark: it may belong to another resource, or to none, so that ours may have it.
-    async fn take_over(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
-        let judged = takeover::judge(self.connection, &self.user.spec, self.username, draft, &found);
-        let owner = self.owner_of(&found, false)?;
+    async fn take_over(&self, draft: &Draft, found: ObservedUser, named: &NamedOwner) -> Result<Account, Error> {
+        let rules = takeover::rules(self.connection, &self.user.spec, self.username, draft);
+        let judged = rules.judge(&found).and_then(|roles| match named {
+            NamedOwner::Elsewhere => Err(Refusal::OwnedElsewhere),
+            NamedOwner::Nobody | NamedOwner::Ours | NamedOwner::OfInstance { .. } => Ok(roles),
+        });
+        let owner = match (self.owner_of(&found, false)?, named) {
+            (None, NamedOwner::OfInstance { namespace, name }) => self.resource_named(namespace, name)?,
+            (owner, _) => owner,
+        };
         let origin = judged.map(Origin::TakenOver);
         match (owner, origin) {
             (None, Ok(origin)) => Ok(Account::Ours { user: found, origin }),

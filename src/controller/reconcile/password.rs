@@ -90,7 +90,7 @@ impl Synchronization<'_> {
             created_date,
             asked: draft.set_credentials.is_asked(),
             unfinished: self.origin == Origin::Unfinished,
-            taken_over: draft.adopted == Adopted::Now,
+            taken_over: draft.adopted == Adopted::Now || matches!(self.origin, Origin::Named { newly: true, .. }),
         });
         let before = draft.password.as_ref();
         let kept = PasswordRecord {

@@ -43,11 +43,12 @@ impl Search<'_> {
 
     /// The resource that the account belongs to rather than to ours.
     pub(super) fn owner_of(&self, account: &ObservedUser, proven: bool) -> Result<Option<Owner>, ObserveError> {
-        match self.context.shared.claims.rival_for(&self.uid(), account, proven) {
-            Rival::None => Ok(None),
-            Rival::Unknown => Err(ObserveError::RivalUnknown),
-            Rival::Known(owner) => Ok(Some(owner)),
-        }
+        known(self.context.shared.claims.rival_for(&self.uid(), account, proven))
+    }
+
+    /// The resource of that name.
+    pub(super) fn resource_named(&self, namespace: &str, name: &str) -> Result<Option<Owner>, ObserveError> {
+        known(self.context.shared.claims.named(namespace, name))
     }
 
     pub(super) fn conflict(&self, account: &str, owner: &Owner, inherits: Option<String>) -> ObserveError {
@@ -65,13 +66,17 @@ impl Search<'_> {
     }
 }
 
+fn known(rival: Rival) -> Result<Option<Owner>, ObserveError> {
+    match rival {
+        Rival::None => Ok(None),
+        Rival::Unknown => Err(ObserveError::RivalUnknown),
+        Rival::Known(owner) => Ok(Some(owner)),
+    }
+}
+
 /// The resource that takes over the account of one that is deleted.
 pub(super) fn heir(context: &Context, user: &KeycloakUser, account: &ObservedUser) -> Result<bool, ObserveError> {
-    match context.shared.claims.heir(&user.uid().unwrap_or_default(), account) {
-        Rival::None => Ok(false),
-        Rival::Unknown => Err(ObserveError::RivalUnknown),
-        Rival::Known(_) => Ok(true),
-    }
+    Ok(known(context.shared.claims.heir(&user.uid().unwrap_or_default(), account))?.is_some())
 }
 
 /// Notes what a pass has found, and tells those that wait for this resource of a change.

@@ -17,32 +17,31 @@ pub(super) fn is_asked(spec: &KeycloakUserSpec) -> bool {
     spec.adoption == Some(Adoption::Adopt)
 }
 
-/// Judges what can be judged without a request.
-pub(super) fn judge(
-    connection: &Connection,
+/// What decides, and can be known without a request.
+pub(super) fn rules<'a>(
+    connection: &'a Connection,
     spec: &KeycloakUserSpec,
-    username: &Username,
+    username: &'a Username,
     draft: &Draft,
-    account: &ObservedUser,
-) -> Result<RolesMatter, Refusal> {
-    let own_login = connection.realm.client().own_username();
-    let rules = TakeOver {
+) -> TakeOver<'a> {
+    TakeOver {
         asked: is_asked(spec),
         username,
         adopted: draft.adopted != Adopted::No,
         grants: &connection.grants,
-        own_login: own_login.as_deref(),
-    };
-    rules.judge(account)
+        own_login: connection.realm.client().own_username(),
+    }
 }
 
 /// Looks, before a write, at the roles of an account that was taken over: they may be others than they were then.
 pub(super) async fn judge_roles(connection: &Connection, account: &ObservedUser, origin: Origin) -> Result<(), Error> {
     match origin {
-        Origin::TakenOver(RolesMatter::Yes) if administers(connection, account).await? => {
+        Origin::TakenOver(RolesMatter::Yes) | Origin::Named { roles: RolesMatter::Yes, .. }
+            if administers(connection, account).await? =>
+        {
             Err(Error::foreign(account, Refusal::Administrator))
         }
-        Origin::Created | Origin::Unfinished | Origin::TakenOver(_) => Ok(()),
+        Origin::Created | Origin::Unfinished | Origin::TakenOver(_) | Origin::Named { .. } => Ok(()),
     }
 }
 

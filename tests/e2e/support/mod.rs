@@ -14,7 +14,9 @@ mod world;
 
 pub use bed::{Bed, bed};
 pub use chart::Chart;
-pub use fault_proxy::{Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Server, is_uuid};
+pub use fault_proxy::{
+    Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Record, Server, is_uuid,
+};
 pub use held_watch::HeldWatch;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};

@@ -32,6 +32,7 @@ fn settings(namespace: &str, credential_key_secret: &str, concurrency: u16) -> S
         credential_key_secret: credential_key_secret.to_owned(),
         concurrency,
         instance: "test".to_owned(),
+        instance_name: Some("test-bed".to_owned()),
         fence: Fence::new(|_| true),
     }
 }

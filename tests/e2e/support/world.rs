@@ -77,19 +77,18 @@ impl World {
         let unique = format!("{}-{:04x}", short.trim_end_matches('-'), fastrand::u16(..));
         let client = admin_client().await;
         install_definitions(&client).await;
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": unique } })).unwrap();
-        namespaces.create(&PostParams::default(), &namespace).await.expect("the namespace");
+        create_namespace(&client, &unique).await;
         let keycloak = Admin::of_bed(&unique);
         keycloak.create_realm(realm).await;
         Self { namespace: unique, client, keycloak }
     }
 
-    /// The same realm seen from the namespace `default` of another cluster.
+    /// The same realm seen from the namespace of the same name in another cluster.
     pub async fn in_cluster(&self, kubernetes: &SecondKubernetes) -> Self {
         let client = kubernetes.administrator().await;
         define(&client).await;
-        Self { namespace: "default".to_owned(), client, keycloak: Admin::of_bed(&self.keycloak.realm) }
+        create_namespace(&client, &self.namespace).await;
+        Self { namespace: self.namespace.clone(), client, keycloak: Admin::of_bed(&self.keycloak.realm) }
     }
 
     async fn destroy(&self) {
@@ -325,6 +324,12 @@ async fn admin_client() -> Client {
     let kubeconfig = Kubeconfig::read_from(bed().kubeconfig()).expect("the bed's kubeconfig");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config");
     Client::try_from(config).expect("a client")
+}
+
+async fn create_namespace(client: &Client, name: &str) {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+    namespaces.create(&PostParams::default(), &namespace).await.expect("the namespace");
 }
 
 /// Installs the definitions once.

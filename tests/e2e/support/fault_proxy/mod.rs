@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub use certificates::{Authority, Flaw};
 pub use door::Door;
 pub use fault::{Answer, Fault, Kill, Moment};
-pub use ledger::{Call, Ledger, Server, is_uuid};
+pub use ledger::{Call, Ledger, Record, Server, is_uuid};
 
 use door::Wish;
 use fault::Rule;
