@@ -3,6 +3,7 @@
 //! May use `domain`; knows nothing of Kubernetes. Written against 26.7.3; every call tolerates fields it does not know.
 
 mod address;
+mod answer_body;
 mod auth;
 mod error;
 mod fence;

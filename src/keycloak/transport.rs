@@ -7,9 +7,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::address::{ForbiddenAddress, Lookup, Resolver, SystemLookup, check_literal};
+use super::answer_body::AnswerBody;
 use super::auth::{Token, time_of_use};
 use super::error::{certificate_problem, password_problem, validation_problem};
 use super::wire::{ErrorRepresentation, TokenResponse};
@@ -99,13 +99,12 @@ pub struct Client {
 /// What a server answered, when it was a success.
 pub(super) struct Answer {
     pub(super) location: Option<String>,
-    /// A token, perhaps.
-    body: Zeroizing<Vec<u8>>,
+    body: AnswerBody,
 }
 
 impl Answer {
     pub(super) fn json<T: DeserializeOwned>(&self, operation: Operation) -> Result<T, KeycloakError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        serde_json::from_slice(self.body.bytes()).map_err(|error| {
             let detail = format!("not the expected JSON at line {} column {}", error.line(), error.column());
             KeycloakError { operation, kind: ErrorKind::Unexpected(detail) }
         })
@@ -238,7 +237,7 @@ struct Received {
     status: StatusCode,
     location: Option<String>,
     retry_after: Option<Duration>,
-    body: Zeroizing<Vec<u8>>,
+    body: AnswerBody,
 }
 
 async fn receive(request: RequestBuilder) -> Result<Received, ErrorKind> {
@@ -248,12 +247,12 @@ async fn receive(request: RequestBuilder) -> Result<Received, ErrorKind> {
         .and_then(|value| value.parse().ok())
         .map(|seconds| Duration::from_secs(seconds).clamp(SHORTEST_RETRY, LONGEST_RETRY));
     let (status, location) = (response.status(), text(header::LOCATION));
-    let mut body = Zeroizing::new(Vec::new());
+    let mut body = AnswerBody::default();
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
-        if body.len() + chunk.len() > MAX_BODY {
+        if body.bytes().len() + chunk.len() > MAX_BODY {
             return Err(ErrorKind::Unexpected(format!("more than {MAX_BODY} bytes")));
         }
-        body.extend_from_slice(&chunk);
+        body.push(&chunk);
     }
     Ok(Received { status, location, retry_after, body })
 }
@@ -290,7 +289,7 @@ impl Received {
         if self.status == operation.success() {
             return Ok(Answer { location: self.location, body: self.body });
         }
-        let report: ErrorRepresentation = serde_json::from_slice(&self.body).unwrap_or_default();
+        let report: ErrorRepresentation = serde_json::from_slice(self.body.bytes()).unwrap_or_default();
         Err(match self.status.as_u16() {
             400 | 401 if operation == Operation::GetToken => ErrorKind::CredentialsRefused(login_hint(&report)),
             401 => ErrorKind::CredentialsRefused(Some("the token is not accepted")),
