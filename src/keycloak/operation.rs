@@ -176,9 +176,11 @@ impl Operation {
     #[must_use]
     pub fn right(self) -> &'static str {
         match self {
-            Self::GetRealm | Self::GetRole | Self::GetComposites | Self::GetRealmDefaults => {
-                "role view-realm of realm-management"
-            }
+            Self::GetRealm
+            | Self::GetRole
+            | Self::GetComposites
+            | Self::GetRealmDefaults
+            | Self::GetRequiredActions => "role view-realm of realm-management",
             Self::GetClient | Self::GetClientRole => "role view-clients of realm-management",
             Self::GetEffectiveRoles => "roles manage-users and view-clients of realm-management",
             Self::AddRoles | Self::RemoveRoles => {
@@ -198,7 +200,6 @@ impl Operation {
             | Self::FindOfflineClients
             | Self::FindOfflineSessions
             | Self::DeleteOfflineSession
-            | Self::GetRequiredActions
             | Self::GetRoleMappings
             | Self::GetGroups
             | Self::GetGroup

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{World, condition, e2e, e2e_with, password_from};
+use crate::support::{OPERATOR_CLIENT, World, condition, e2e, e2e_with, password_from};
 
 async fn actions(world: &World, name: &str) -> BTreeSet<String> {
     let user = world.keycloak.user(name).await.expect("the account");
@@ -51,6 +51,20 @@ fn an_action_that_the_realm_does_not_know_is_named() {
         let user = world.until("odd", "UnknownName").await;
         assert!(condition(&user, "Ready").unwrap().message.contains("requiredActions[MAKE_COFFEE]"));
         assert_eq!(actions(&world, "odd").await, set(&["VERIFY_EMAIL"]));
+    });
+}
+
+#[test]
+fn a_connection_that_may_not_see_the_actions_of_the_realm_is_told_which_role_it_lacks() {
+    let account = json!({ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
+        "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": ["manage-users"] } });
+    e2e_with("may_not_see_the_actions", json!({ "users": [account] }), async |world| {
+        world.connect(json!({})).await;
+        let _operator = world.operator().await;
+        world.user("unseen", spec("unseen", &["VERIFY_EMAIL"])).await;
+        let user = world.until("unseen", "Forbidden").await;
+        let message = &condition(&user, "Ready").unwrap().message;
+        assert!(message.contains("role view-realm of realm-management"), "{message}");
     });
 }
 
