@@ -1,6 +1,5 @@
 //! Two replicas: one works, the other stands by and takes over.
 
-mod gate;
 mod paused;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -31,7 +30,7 @@ async fn holder(world: &World, chart: &Chart) -> Option<String> {
 }
 
 /// Waits until a replica leads and has looked at everything.
-async fn until_leading(operator: &ChildOperator) {
+pub(crate) async fn until_leading(operator: &ChildOperator) {
     eventually("/readyz of the leader", async || match try_get(operator, "/readyz").await {
         Ok((200, text)) if text == "ok" => Ok(()),
         other => Err(other),
@@ -41,7 +40,7 @@ async fn until_leading(operator: &ChildOperator) {
 }
 
 /// One that leads and one that stands by.
-async fn two_replicas(world: &World, chart: &Chart) -> [ChildOperator; 2] {
+pub(crate) async fn two_replicas(world: &World, chart: &Chart) -> [ChildOperator; 2] {
     let leader = ChildOperator::spawn_as("replica-a", chart, &world.namespace);
     until_leading(&leader).await;
     let mut other = ChildOperator::spawn_as("replica-b", chart, &world.namespace);

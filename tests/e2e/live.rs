@@ -5,14 +5,38 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::support::{HeldWatch, Operator, World, condition, e2e_with, eventually};
+use tokio::sync::watch;
+
+use crate::support::{Fault, FaultProxy, Ledger, Operator, World, condition, e2e_with, eventually};
+
+/// What the watch of users tells can be held back: a stale cache.
+struct HeldWatch {
+    held: watch::Sender<bool>,
+    ledger: Ledger,
+}
+
+impl HeldWatch {
+    /// From now on the operator hears nothing of users, or all that it missed.
+    fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// How often that user was read by itself.
+    fn reads_of(&self, user: &str) -> usize {
+        let end = format!("/keycloakusers/{user}");
+        self.ledger.records().iter().filter(|r| r.call.method == "GET" && r.call.path.ends_with(&end)).count()
+    }
+}
 
 /// Runs a test whose operator has a cache that can be held back, and a user `again` with an account.
 fn with_held_watch(name: &str, test: impl AsyncFnOnce(&World, &HeldWatch)) {
     e2e_with(name, json!({}), async |world| {
         world.connect(json!({})).await;
-        let chart = world.chart().await;
-        let watch = HeldWatch::start(&chart).await;
+        let (mut chart, ledger) = (world.chart().await, Ledger::default());
+        let proxy = FaultProxy::before_kubernetes("operator", &ledger, &mut chart);
+        let (held, holding) = watch::channel(false);
+        proxy.inject(Fault::Withhold(holding), |call| call.is_watch() && call.path.ends_with("/keycloakusers"));
+        let watch = HeldWatch { held, ledger };
         let _operator = Operator::start(&chart, &world.namespace).await;
         world.user("again", json!({ "username": "again" })).await;
         world.until("again", "Synced").await;

@@ -3,7 +3,6 @@
 mod bed;
 mod chart;
 mod fault_proxy;
-mod held_watch;
 mod keycloak;
 mod keycloak_rights;
 mod operator;
@@ -17,7 +16,6 @@ pub use chart::Chart;
 pub use fault_proxy::{
     Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Record, Server, is_uuid,
 };
-pub use held_watch::HeldWatch;
 pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port};
 pub use second_keycloak::SecondKeycloak;

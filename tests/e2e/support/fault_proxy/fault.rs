@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use tokio::sync::watch;
 
 use super::Call;
 
@@ -19,6 +20,8 @@ pub enum Fault {
     LoseAnswer,
     /// Taken, and never answered; the server never hears of it.
     Silence,
+    /// The server has done it, and goes on as it likes; nothing of its answer arrives while this is true.
+    Withhold(watch::Receiver<bool>),
     /// The operator is killed.
     Crash(Moment, Kill),
 }
@@ -59,13 +62,13 @@ impl fmt::Debug for Kill {
 pub struct Answer {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
-    body: &'static str,
+    body: String,
 }
 
 impl Answer {
     /// One that says nothing but its status.
     pub fn bare(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: "" }
+        Self { status, headers: Vec::new(), body: String::new() }
     }
 
     pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
@@ -73,8 +76,8 @@ impl Answer {
         self
     }
 
-    pub fn with_body(mut self, type_: &'static str, body: &'static str) -> Self {
-        self.body = body;
+    pub fn with_body(mut self, type_: &'static str, body: impl Into<String>) -> Self {
+        self.body = body.into();
         self.with_header("content-type", type_)
     }
 

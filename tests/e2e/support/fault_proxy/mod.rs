@@ -201,6 +201,7 @@ impl Inner {
                 Err(BrokenOff)
             }
             Fault::Silence => pending().await,
+            Fault::Withhold(held) => Ok(withheld(self.pass_on(index, head, body).await?, held)),
             Fault::Crash(moment, kill) => {
                 self.ledger.close();
                 if moment == Moment::Before {
@@ -264,6 +265,16 @@ fn head_of(answer: &reqwest::Response) -> axum::http::response::Builder {
 fn streamed(answer: reqwest::Response) -> Response {
     let head = head_of(&answer);
     let chunks = stream::unfold(answer, async |mut answer| Some((answer.chunk().await.transpose()?, answer)));
+    head.body(Body::from_stream(chunks)).expect("a response")
+}
+
+fn withheld(answer: reqwest::Response, held: watch::Receiver<bool>) -> Response {
+    let head = head_of(&answer);
+    let chunks = stream::unfold((answer, held), async |(mut answer, mut held)| {
+        let chunk = answer.chunk().await.transpose()?;
+        held.wait_for(|held| !held).await.expect("the test runs");
+        Some((chunk, (answer, held)))
+    });
     head.body(Body::from_stream(chunks)).expect("a response")
 }
 
