@@ -4,7 +4,6 @@
 mod actions;
 mod canary;
 mod enforce;
-mod gate;
 mod key;
 mod kills;
 mod secrets;

@@ -1,6 +1,8 @@
 //! Unique secrets flow through success and through every failure; none of them is found in what the process says, nor
 //! in what the servers store, in any of the forms that a careless program gives to a secret.
 
+mod etcd;
+mod panics;
 mod search;
 
 use std::io::Write;
@@ -13,9 +15,8 @@ use keycloak_user_operator::keycloak::{Login, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::gate::{Gate, Hold, Trouble};
 use super::*;
-use crate::support::{ChildOperator, bed, e2e_with};
+use crate::support::{Answer, ChildOperator, Fault, FaultProxy, Ledger, bed, e2e_with};
 
 use search::{Place, found, unique};
 
@@ -33,7 +34,9 @@ struct Canaries {
     client_secret: String,
     wrong_client_secret: String,
     converted: String,
+    shown: String,
     panicked: String,
+    panicked_later: String,
     planted: String,
 }
 
@@ -53,12 +56,14 @@ impl Canaries {
             client_secret: long("client"),
             wrong_client_secret: long("wrong"),
             converted: long("converted"),
+            shown: long("shown"),
             panicked: long("panicked"),
+            panicked_later: long("later"),
             planted: long("planted"),
         }
     }
 
-    fn secret(&self) -> [(&'static str, &str); 13] {
+    fn secret(&self) -> [(&'static str, &str); 15] {
         [
             ("first", &self.first),
             ("second", &self.second),
@@ -72,7 +77,9 @@ impl Canaries {
             ("client secret", &self.client_secret),
             ("wrong client secret", &self.wrong_client_secret),
             ("converted", &self.converted),
+            ("shown", &self.shown),
             ("panicked", &self.panicked),
+            ("panicked later", &self.panicked_later),
         ]
     }
 }
@@ -124,10 +131,10 @@ async fn succeed(world: &World, canaries: &Canaries) {
 }
 
 /// A user whose creation meets trouble on the way.
-async fn fail(world: &World, name: &str, value: &str, trouble: Trouble, reason: &str) {
-    let gate = Gate::start("POST", "/users", trouble).await;
-    gate.close();
-    world.connection(name, json!({ "url": gate.url() })).await;
+async fn fail(world: &World, name: &str, value: &str, trouble: Fault, reason: &str) {
+    let proxy = FaultProxy::before_keycloak(name, &Ledger::default());
+    proxy.inject(trouble, |call| call.method == Method::POST && call.path.ends_with("/users"));
+    world.connection(name, json!({ "url": proxy.url() })).await;
     world.secret(&format!("kcuser-{name}"), &[("password", value)]).await;
     let mut declared = spec(name, json!({}));
     declared["connectionRef"] = json!({ "name": name });
@@ -139,10 +146,11 @@ async fn fail_in_every_way(world: &World, canaries: &Canaries) {
     let echo =
         format!("{{\"error\":\"invalidPassword{0}\",\"errorMessage\":\"{0}\",\"field\":\"{0}", canaries.malformed);
     let echoed = json!({ "errorMessage": "error-invalid-value", "field": "password", "params": [canaries.echoed] });
-    fail(world, "error", &canaries.server_error, Trouble::Answer(500, "boom".to_owned()), "KeycloakError").await;
-    fail(world, "odd", &canaries.malformed, Trouble::Answer(400, echo), "KeycloakError").await;
-    fail(world, "echo", &canaries.echoed, Trouble::Answer(400, echoed.to_string()), "ValueRejected").await;
-    fail(world, "slow", &canaries.timeout, Trouble::Hold(Hold::Request), "KeycloakTimeout").await;
+    let answer = |status, body: String| Fault::Answer(Answer::bare(status).with_body("application/json", body));
+    fail(world, "error", &canaries.server_error, answer(500, "boom".to_owned()), "KeycloakError").await;
+    fail(world, "odd", &canaries.malformed, answer(400, echo), "KeycloakError").await;
+    fail(world, "echo", &canaries.echoed, answer(400, echoed.to_string()), "ValueRejected").await;
+    fail(world, "slow", &canaries.timeout, Fault::Silence, "KeycloakTimeout").await;
     let wrong = [("client-id", OPERATOR_CLIENT), ("client-secret", canaries.wrong_client_secret.as_str())];
     world.secret("wrong-client", &wrong).await;
     let auth = json!({ "clientCredentials": { "secretRef": { "name": "wrong-client" } } });
@@ -174,7 +182,7 @@ fn convert(canaries: &Canaries) -> String {
 
 /// What a panic would say that shows everything in which a secret is kept.
 fn panic_message(canaries: &Canaries) -> String {
-    let value = canaries.panicked.clone();
+    let value = canaries.shown.clone();
     let work = move || -> () {
         let login = Login::ClientCredentials { id: "operator".to_owned(), secret: value.as_str().into() };
         let server = Server {
@@ -188,19 +196,6 @@ fn panic_message(canaries: &Canaries) -> String {
     };
     let payload = std::thread::spawn(work).join().expect_err("it panics");
     payload.downcast_ref::<String>().expect("a message").clone()
-}
-
-/// Everything in the namespace but Secrets.
-fn stored_in_kubernetes(world: &World) -> String {
-    let kubectl = |arguments: &[&str]| {
-        let output = bed().kubectl().args(arguments).output().expect("kubectl");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let kinds = kubectl(&["api-resources", "--namespaced", "--verbs=list", "--output=name"]);
-    let kinds: Vec<&str> = kinds.lines().filter(|kind| *kind != "secrets").collect();
-    let namespace = format!("--namespace={}", world.namespace);
-    kubectl(&["get", &kinds.join(","), &namespace, "--output=json", "--show-managed-fields"])
 }
 
 async fn stored_in_keycloak(world: &World) -> String {
@@ -241,6 +236,7 @@ fn no_secret_is_found_in_what_is_said_or_stored() {
     e2e_with("no_secret_is_found", settings(), async |world| {
         let canaries = Canaries::new();
         connect_with(&world, &canaries.client_secret).await;
+        let panics = panics::outputs(&world, ["panicked", &canaries.panicked, &canaries.panicked_later]).await;
         let chart = world.chart().await;
         let mut operator = ChildOperator::spawn_logging("operator-0", &chart, &world.namespace, "trace");
         operator.until_ready().await;
@@ -254,10 +250,11 @@ fn no_secret_is_found_in_what_is_said_or_stored() {
         let mut places = vec![
             Place::new("the output of the process", log),
             Place::new("metrics", metrics),
-            Place::new("Kubernetes", stored_in_kubernetes(&world)),
+            Place::new("etcd", etcd::all_but_secrets().await),
             Place::new("Keycloak", stored_in_keycloak(&world).await),
             Place::new("convert", convert(&canaries)),
-            Place::new("a panic", panic_message(&canaries)),
+            Place::new("a panic that shows all it has", panic_message(&canaries)),
+            Place::new("panics", panics.concat()),
         ];
         // What was planted is in the database at last, so all that came before it is, too.
         let stored = eventually("the planted one is in the database", async || {
@@ -269,7 +266,7 @@ fn no_secret_is_found_in_what_is_said_or_stored() {
 
         let planted = |place: &&Place| !found(&canaries.planted, place).is_empty();
         let seen: Vec<&str> = places.iter().filter(planted).map(|place| place.name).collect();
-        assert_eq!(seen, ["Kubernetes", "Keycloak", "database and log"], "the search finds what was planted");
+        assert_eq!(seen, ["etcd", "Keycloak", "database and log"], "the search finds what was planted");
         assert!(places[0].says("TRACE"), "the filter is in force");
         for place in &places {
             for (name, value) in canaries.secret() {

@@ -1,143 +1,232 @@
 //! The operator is killed at every point of a creation and of a reset, with and without a change of the Secret in
 //! between: what the Secret says last is the password, and nothing is sent that was there already.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 
-use super::gate::{Gate, Hold, Trouble};
 use super::*;
-use crate::support::{Chart, ChildOperator, e2e_with};
+use crate::support::{Call, Chart, ChildOperator, Fault, FaultProxy, Kill, Ledger, Moment, Server, e2e_with};
 
-/// Kills an operator while a request of that kind is held up, and starts another one.
-async fn killed_at(
-    world: &World,
-    chart: &Chart,
-    gate: &Gate,
-    operator: ChildOperator,
-    meanwhile: Option<&str>,
-) -> ChildOperator {
-    eventually("the request is held", async || if gate.held() > 0 { Ok(()) } else { Err(()) }).await;
-    operator.kill();
-    gate.open();
-    if let Some(value) = meanwhile {
-        set_value(world, "victim", value).await;
-    }
-    ChildOperator::start(chart, &world.namespace).await
+/// A kind of request, and when the operator is killed in it.
+#[derive(Clone, Copy)]
+struct Point {
+    server: Server,
+    method: &'static str,
+    end: &'static str,
+    moment: Moment,
 }
 
-/// A reset that is held up; how many passwords arrived in all, and which one it is in the end.
-fn killed_in_a_reset(name: &str, hold: Hold, meanwhile: Option<&'static str>, resets: usize) {
+const fn creation(moment: Moment) -> Point {
+    Point { server: Server::Keycloak, method: "POST", end: "/users", moment }
+}
+
+const fn reset(moment: Moment) -> Point {
+    Point { server: Server::Keycloak, method: "PUT", end: "/reset-password", moment }
+}
+
+/// The status in which a reset is announced.
+const fn announcement(moment: Moment) -> Point {
+    Point { server: Server::Kubernetes, method: "PUT", end: "/keycloakusers/victim/status", moment }
+}
+
+impl Point {
+    fn is_of(self, call: &Call) -> bool {
+        call.method == self.method && call.path.ends_with(self.end)
+    }
+}
+
+/// An operator between two proxies, in which it can be killed.
+struct Scene {
+    world: World,
+    chart: Chart,
+    ledger: Ledger,
+    keycloak: FaultProxy,
+    kubernetes: FaultProxy,
+    operator: Arc<Mutex<Option<ChildOperator>>>,
+}
+
+impl Scene {
+    async fn set(world: World) -> Self {
+        let (mut chart, ledger) = (world.chart().await, Ledger::default());
+        let keycloak = FaultProxy::before_keycloak("operator", &ledger);
+        let kubernetes = FaultProxy::before_kubernetes("operator", &ledger, &mut chart);
+        world.connect(json!({ "url": keycloak.url() })).await;
+        let scene = Self { world, chart, ledger, keycloak, kubernetes, operator: Arc::default() };
+        scene.start();
+        scene
+    }
+
+    fn start(&self) {
+        let operator = ChildOperator::spawn(&self.chart, &self.world.namespace);
+        *self.operator.lock().unwrap() = Some(operator);
+    }
+
+    /// The operator will be killed in the next request of that kind.
+    fn doom(&self, point: Point) {
+        let victim = Arc::clone(&self.operator);
+        let kill = Kill::by(move || drop(victim.lock().unwrap().take()));
+        let proxy = if point.server == Server::Keycloak { &self.keycloak } else { &self.kubernetes };
+        proxy.inject_times(1, Fault::Crash(point.moment, kill), move |call| point.is_of(call));
+    }
+
+    /// Waits until it has been killed, and lets the next one pass.
+    async fn until_killed(&self) {
+        let is_gone = || self.operator.lock().unwrap().is_none();
+        eventually("the operator is killed", async || if is_gone() { Ok(()) } else { Err(self.ledger.records()) })
+            .await;
+        self.ledger.open();
+    }
+
+    /// Starts another one, after a change of the Secret if there is one.
+    async fn go_on(&self, meanwhile: Option<&str>) {
+        self.until_killed().await;
+        if let Some(value) = meanwhile {
+            set_value(&self.world, "victim", value).await;
+        }
+        self.start();
+    }
+
+    /// How often the policy refused a password that the operator sent.
+    fn refusals(&self) -> usize {
+        let is_refused = |status: Option<u16>| status.is_some_and(|status| status >= 400);
+        let of_reset = reset(Moment::Before);
+        self.ledger.records().iter().filter(|r| of_reset.is_of(&r.call) && is_refused(r.status)).count()
+    }
+
+    /// What the Secret says last is the password, and nothing else is.
+    async fn assert_password(&self, password: &str) {
+        for tried in [FIRST, SECOND, THIRD] {
+            let outcome = self.world.keycloak.login("victim", tried).await;
+            assert_eq!(outcome.is_ok(), tried == password, "{tried}: {outcome:?}");
+        }
+    }
+}
+
+/// Killed in a reset; how many passwords arrived in all, and which one it is in the end.
+fn killed_in_a_reset(name: &str, point: Point, meanwhile: Option<&'static str>, resets: usize) {
     e2e_with(name, realm(HISTORY), async |world| {
-        let gate = Gate::start("PUT", "/reset-password", Trouble::Hold(hold)).await;
-        world.connect(json!({ "url": gate.url() })).await;
-        let chart = world.chart().await;
-        let operator = ChildOperator::start(&chart, &world.namespace).await;
-        make(&world, "victim", json!({})).await;
-        gate.close();
-        set_value(&world, "victim", SECOND).await;
-        let operator = killed_at(&world, &chart, &gate, operator, meanwhile).await;
+        let scene = Scene::set(world).await;
+        let world = &scene.world;
+        make(world, "victim", json!({})).await;
+        scene.doom(point);
+        set_value(world, "victim", SECOND).await;
+        scene.go_on(meanwhile).await;
         let last = meanwhile.unwrap_or(SECOND);
-        until_login(&world, "victim", last).await;
+        until_login(world, "victim", last).await;
         let user = world.reconcile_now("victim").await;
         assert_eq!(record(&user).pending, None);
         assert_eq!(synced(&user), ("True".to_owned(), "Synced".to_owned()));
-        assert_eq!(resets_of(&world, "victim").await, resets);
-        let metrics = reqwest::get(operator.url("/metrics")).await.unwrap().text().await.unwrap();
-        assert!(!metrics.contains(r#"operation="reset_password",status="4xx"} 1"#), "nothing was refused");
-        drop(operator);
+        assert_eq!(resets_of(world, "victim").await, resets);
+        assert_eq!(scene.refusals(), 0);
+        scene.assert_password(last).await;
     });
 }
 
 #[test]
 fn killed_before_a_reset_reaches_keycloak() {
-    killed_in_a_reset("killed_before_a_reset", Hold::Request, None, 1);
+    killed_in_a_reset("killed_before_a_reset", reset(Moment::Before), None, 1);
 }
 
 #[test]
 fn killed_after_a_reset_was_carried_out() {
-    killed_in_a_reset("killed_after_a_reset", Hold::Answer, None, 1);
+    killed_in_a_reset("killed_after_a_reset", reset(Moment::Unanswered), None, 1);
 }
 
 #[test]
 fn killed_before_a_reset_and_the_secret_changes_again() {
-    killed_in_a_reset("killed_before_a_reset_and_change", Hold::Request, Some(THIRD), 1);
+    killed_in_a_reset("killed_before_a_reset_and_change", reset(Moment::Before), Some(THIRD), 1);
 }
 
 #[test]
 fn killed_after_a_reset_and_the_secret_changes_again() {
-    killed_in_a_reset("killed_after_a_reset_and_change", Hold::Answer, Some(THIRD), 2);
+    killed_in_a_reset("killed_after_a_reset_and_change", reset(Moment::Unanswered), Some(THIRD), 2);
 }
 
 #[test]
 fn killed_before_a_reset_and_the_secret_is_put_back() {
-    killed_in_a_reset("killed_before_a_reset_and_back", Hold::Request, Some(FIRST), 0);
+    killed_in_a_reset("killed_before_a_reset_and_back", reset(Moment::Before), Some(FIRST), 0);
 }
 
-/// A creation that is held up; the password in the end.
-fn killed_in_a_creation(name: &str, hold: Hold, meanwhile: Option<&'static str>) {
+#[test]
+fn killed_before_a_reset_is_announced() {
+    killed_in_a_reset("killed_before_an_announcement", announcement(Moment::Before), None, 1);
+}
+
+#[test]
+fn killed_before_a_reset_is_announced_and_the_secret_changes_again() {
+    killed_in_a_reset("killed_before_announcement_and_change", announcement(Moment::Before), Some(THIRD), 1);
+}
+
+#[test]
+fn killed_after_a_reset_was_announced() {
+    killed_in_a_reset("killed_after_an_announcement", announcement(Moment::Unanswered), None, 1);
+}
+
+#[test]
+fn killed_after_a_reset_was_announced_and_the_secret_changes_again() {
+    killed_in_a_reset("killed_after_announcement_and_change", announcement(Moment::Unanswered), Some(THIRD), 1);
+}
+
+/// Killed in a creation; the password in the end.
+fn killed_in_a_creation(name: &str, moment: Moment, meanwhile: Option<&'static str>) {
     e2e_with(name, realm(HISTORY), async |world| {
-        let gate = Gate::start("POST", "/users", Trouble::Hold(hold)).await;
-        world.connect(json!({ "url": gate.url() })).await;
-        let chart = world.chart().await;
-        let operator = ChildOperator::start(&chart, &world.namespace).await;
-        gate.close();
+        let scene = Scene::set(world).await;
+        let world = &scene.world;
+        scene.doom(creation(moment));
         world.secret("kcuser-victim", &[("password", FIRST)]).await;
         world.user("victim", spec("victim", json!({}))).await;
-        let _operator = killed_at(&world, &chart, &gate, operator, meanwhile).await;
+        scene.go_on(meanwhile).await;
         let user = world.until("victim", "Synced").await;
         assert_eq!(synced(&user), ("True".to_owned(), "Synced".to_owned()));
-        world.keycloak.login("victim", meanwhile.unwrap_or(FIRST)).await.expect("what the Secret says");
+        scene.assert_password(meanwhile.unwrap_or(FIRST)).await;
         let writes = world.keycloak.writes_of_operator().await;
         assert_eq!(writes.iter().filter(|write| write.starts_with("CREATE users")).count(), 1, "{writes:?}");
-        let resets = usize::from(hold == Hold::Answer && meanwhile.is_some());
-        assert_eq!(resets_of(&world, "victim").await, resets);
+        let resets = usize::from(moment == Moment::Unanswered && meanwhile.is_some());
+        assert_eq!(resets_of(world, "victim").await, resets);
     });
 }
 
 #[test]
 fn killed_before_a_creation_reaches_keycloak() {
-    killed_in_a_creation("killed_before_a_creation", Hold::Request, None);
+    killed_in_a_creation("killed_before_a_creation", Moment::Before, None);
 }
 
 #[test]
 fn killed_after_a_creation_was_carried_out() {
-    killed_in_a_creation("killed_after_a_creation", Hold::Answer, None);
+    killed_in_a_creation("killed_after_a_creation", Moment::Unanswered, None);
 }
 
 #[test]
 fn killed_before_a_creation_and_the_secret_changes() {
-    killed_in_a_creation("killed_before_a_creation_and_change", Hold::Request, Some(SECOND));
+    killed_in_a_creation("killed_before_a_creation_and_change", Moment::Before, Some(SECOND));
 }
 
 #[test]
 fn killed_after_a_creation_and_the_secret_changes() {
-    killed_in_a_creation("killed_after_a_creation_and_change", Hold::Answer, Some(SECOND));
+    killed_in_a_creation("killed_after_a_creation_and_change", Moment::Unanswered, Some(SECOND));
 }
 
 /// The profile is changed in the pass that finishes the creation: its status write must not make it look finished.
 #[test]
 fn killed_after_a_creation_and_again_in_the_pass_that_finishes_it() {
     e2e_with("killed_twice", realm(HISTORY), async |world| {
-        let gate = Gate::start("POST", "/users", Trouble::Hold(Hold::Answer)).await;
-        world.connect(json!({ "url": gate.url() })).await;
-        let chart = world.chart().await;
-        let operator = ChildOperator::start(&chart, &world.namespace).await;
-        gate.close();
+        let scene = Scene::set(world).await;
+        let world = &scene.world;
+        scene.doom(creation(Moment::Unanswered));
         world.secret("kcuser-victim", &[("password", FIRST)]).await;
         world.user("victim", spec("victim", json!({}))).await;
-        eventually("the request is held", async || if gate.held() > 0 { Ok(()) } else { Err(()) }).await;
-        operator.kill();
-        let second = Gate::start("PUT", "/reset-password", Trouble::Hold(Hold::Request)).await;
-        second.close();
-        world.connect(json!({ "url": second.url() })).await;
-        set_value(&world, "victim", SECOND).await;
+        scene.until_killed().await;
+        scene.doom(reset(Moment::Before));
+        set_value(world, "victim", SECOND).await;
         let mut changed = spec("victim", json!({}));
         changed["firstName"] = json!("Another");
         world.user("victim", changed).await;
-        let operator = ChildOperator::start(&chart, &world.namespace).await;
-        let _operator = killed_at(&world, &chart, &second, operator, None).await;
+        scene.start();
+        scene.go_on(None).await;
         world.until("victim", "Synced").await;
-        world.keycloak.login("victim", SECOND).await.expect("what the Secret says");
+        scene.assert_password(SECOND).await;
         assert_eq!(world.keycloak.user("victim").await.unwrap()["firstName"], "Another");
-        assert_eq!(resets_of(&world, "victim").await, 1);
+        assert_eq!(resets_of(world, "victim").await, 1);
     });
 }

@@ -35,6 +35,10 @@ impl Bed {
         Path::new(self.variable("BED_KUBE_CA"))
     }
 
+    pub fn etcd_url(&self) -> &str {
+        self.variable("BED_ETCD_URL")
+    }
+
     pub fn keycloak_url(&self) -> &str {
         self.variable("BED_KEYCLOAK_URL")
     }

@@ -23,7 +23,8 @@ pub struct Operator {
     registry: Registry,
 }
 
-fn settings(namespace: &str, credential_key_secret: &str, concurrency: u16) -> Settings {
+/// What an operator in that namespace is told.
+pub fn settings(namespace: &str, credential_key_secret: &str, concurrency: u16) -> Settings {
     Settings {
         scopes: vec![Scope::Namespace(namespace.to_owned())],
         own_namespace: namespace.to_owned(),
