@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use futures::future::join_all;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::support::e2e_with;
@@ -51,7 +52,7 @@ fn a_new_password_adds_and_takes_away_what_it_should_and_nothing_else() {
     e2e_with("temporary_and_required_actions", realm(HISTORY), async |world| {
         world.connect(json!({})).await;
         let _operator = world.operator().await;
-        for (index, row) in ROWS.iter().enumerate() {
+        let check = async |index: usize, row: &Row| {
             let name = format!("row-{index}");
             make(&world, &name, json!({ "temporary": row.made })).await;
             let made = if row.made { set(&[UPDATE]) } else { set(&[]) };
@@ -67,8 +68,85 @@ fn a_new_password_adds_and_takes_away_what_it_should_and_nothing_else() {
             until_resets(&world, &name, 1).await;
             world.reconcile_now(&name).await;
             assert_eq!(demands(&world, &name).await, set(row.after), "row {index} after the change of the Secret");
-        }
+        };
+        join_all(ROWS.iter().enumerate().map(|(index, row)| check(index, row))).await;
     });
+}
+
+/// What the resource asks for, and whether its password is temporary when the account is made and when it changes.
+struct Declared {
+    actions: &'static [&'static str],
+    made: bool,
+    changed: bool,
+}
+
+impl Declared {
+    fn all() -> Vec<Self> {
+        let lists: [&[&str]; 4] = [&[], &[UPDATE], &[VERIFY], &[UPDATE, VERIFY]];
+        let with = |actions| [(false, false), (true, true), (false, true), (true, false)].map(|pair| (actions, pair));
+        lists.into_iter().flat_map(with).map(|(actions, (made, changed))| Self { actions, made, changed }).collect()
+    }
+
+    fn spec(&self, name: &str, temporary: bool) -> Value {
+        let mut spec = spec(name, json!({ "temporary": temporary }));
+        spec["requiredActions"] = json!(self.actions);
+        spec
+    }
+
+    /// What is asked for as long as the user has done none of it.
+    fn asked(&self, temporary: bool) -> BTreeSet<String> {
+        let update: &[&str] = if temporary { &[UPDATE] } else { &[] };
+        set(&[self.actions, update].concat())
+    }
+
+    async fn check(&self, world: &World, name: &str) {
+        let Self { actions, made, changed } = self;
+        let row = format!("{actions:?}, temporary {made} and then {changed}");
+        world.secret(&format!("kcuser-{name}"), &[("password", FIRST)]).await;
+        world.user(name, self.spec(name, *made)).await;
+        world.until(name, "Synced").await;
+        assert_eq!(demands(world, name).await, self.asked(*made), "{row}: made");
+
+        world.user(name, self.spec(name, *changed)).await;
+        world.until(name, "Synced").await;
+        assert_eq!(demands(world, name).await, self.asked(*made), "{row}: the resource alone changes");
+        self.set_password(world, name, SECOND, 1).await;
+        assert_eq!(demands(world, name).await, self.asked(*changed), "{row}: the Secret changes");
+
+        set_by_hand(world, name, THEIRS).await;
+        demand(world, name, &[]).await;
+        let mut another = self.spec(name, *changed);
+        another["firstName"] = json!("Another");
+        world.user(name, another).await;
+        world.until_account(name, "the new name", |user| user["firstName"] == "Another").await;
+        world.reconcile_now(name).await;
+        assert_eq!(demands(world, name).await, set(&[]), "{row}: all is done");
+        self.set_password(world, name, THIRD, 2).await;
+        let update: &[&str] = if *changed { &[UPDATE] } else { &[] };
+        assert_eq!(demands(world, name).await, set(update), "{row}: the Secret changes when all is done");
+    }
+
+    async fn set_password(&self, world: &World, name: &str, value: &str, resets: usize) {
+        set_value(world, name, value).await;
+        until_resets(world, name, resets).await;
+        world.reconcile_now(name).await;
+        assert_eq!(resets_of(world, name).await, resets, "once");
+    }
+}
+
+#[test]
+fn a_password_and_what_the_resource_asks_for_go_together_in_every_combination() {
+    e2e_with(
+        "password_and_declared_actions",
+        realm_seen_with(HISTORY, &["manage-users", "view-realm"]),
+        async |world| {
+            world.connect(json!({})).await;
+            let _operator = world.operator().await;
+            let all = Declared::all();
+            let check = async |index: usize, row: &Declared| row.check(&world, &format!("row-{index}")).await;
+            join_all(all.iter().enumerate().map(|(index, row)| check(index, row))).await;
+        },
+    );
 }
 
 #[test]

@@ -8,7 +8,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::support::{Operator, e2e_with};
+use crate::leader::{two_replicas, until_leading};
+use crate::support::{ChildOperator, Operator, e2e_with};
 
 /// What the operator sends to Keycloak after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ const MODES: [(&str, &str); 3] = [("OnChange", "onchange"), ("Once", "initial"),
 struct Stage {
     world: World,
     operator: Option<Operator>,
+    replica: Option<ChildOperator>,
 }
 
 impl Stage {
@@ -45,7 +47,7 @@ impl Stage {
         for (mode, name) in MODES {
             make(&world, name, json!({ "sync": mode })).await;
         }
-        Self { world, operator }
+        Self { world, operator, replica: None }
     }
 
     async fn stop(&mut self) {
@@ -106,6 +108,10 @@ fn row(name: &str, policy: &str, sent: [Sent; 3], event: impl AsyncFn(&mut Stage
             assert_eq!(resets, usize::from(sent == Sent::Once), "resets with {mode}");
             if let Some(password) = password {
                 world.keycloak.login(name, password).await.unwrap_or_else(|error| panic!("{mode}: {error}"));
+            }
+            if sent == Sent::Once {
+                let before = if password == Some(FIRST) { THEIRS } else { FIRST };
+                assert!(world.keycloak.login(name, before).await.is_err(), "{mode}: the one before");
             }
             let creations = world.keycloak.writes_of_operator().await;
             let creations = creations.iter().filter(|write| write.starts_with("CREATE users")).count();
@@ -200,9 +206,18 @@ rows! {
         stage.declare(|_, _| ()).await;
         [Some(THEIRS); 3]
     };
-    row_restart, "The operator restarts, or another replica takes over", HISTORY => [Nothing, Nothing, Nothing], async |stage: &mut Stage| {
+    row_restart, "The operator restarts", HISTORY => [Nothing, Nothing, Nothing], async |stage: &mut Stage| {
         stage.stop().await;
         stage.start().await;
+        STILL_FIRST
+    };
+    row_other_replica, "Another replica takes over", HISTORY => [Nothing, Nothing, Nothing], async |stage: &mut Stage| {
+        stage.stop().await;
+        let chart = stage.world.chart().await;
+        let [leader, other] = two_replicas(&stage.world, &chart).await;
+        leader.kill();
+        until_leading(&other).await;
+        stage.replica = Some(other);
         STILL_FIRST
     };
     row_record_lost, "The record in the status is lost", HISTORY => [Nothing, Nothing, Nothing], async |stage: &mut Stage| {
