@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::mem;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,6 +13,7 @@ use super::error::ConvertError;
 use super::map::{Account, PASSWORD_KEY};
 use super::name;
 use super::options::{Format, ManifestOptions, Options, Secrets};
+use super::yaml;
 use crate::api::{
     Adoption, Attribute, ClientRoles, ConnectionReference, Credential, DeletionPolicy, ExactField, GROUP,
     KeycloakUserSpec, VERSION,
@@ -58,7 +60,7 @@ impl Renderer {
     }
 
     pub(super) fn render(&mut self, account: &Account) -> Result<Rendered<'_>, ConvertError> {
-        let (mut secret, mut user) = (std::mem::take(&mut self.secret), std::mem::take(&mut self.user));
+        let (mut secret, mut user) = (mem::take(&mut self.secret), mem::take(&mut self.user));
         secret.clear();
         user.clear();
         let password = account.password.as_ref().filter(|_| self.options.secrets != Secrets::LeftOut);
@@ -71,22 +73,17 @@ impl Renderer {
     }
 
     fn append(&self, buffer: &mut String, document: &impl Serialize) -> Result<(), ConvertError> {
-        match self.options.format {
+        let mut bytes = mem::take(buffer).into_bytes();
+        let appended = match self.options.format {
             Format::Yaml => {
-                buffer.push_str(SEPARATOR);
-                // Block scalars that begin with a tab are refused by some readers. The rules of YAML 1.1 stay on, as
-                // kubectl's reader would take a plain `No` or `1_000` for a boolean or a number.
-                let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-                serde_saphyr::to_fmt_writer_with_options(buffer, document, options)
-                    .map_err(|error| ConvertError::Manifest(error.into()))
+                bytes.extend_from_slice(SEPARATOR.as_bytes());
+                yaml::append(&mut bytes, document)
             }
-            Format::Json => {
-                buffer
-                    .push_str(&serde_json::to_string(document).map_err(|error| ConvertError::Manifest(error.into()))?);
-                buffer.push('\n');
-                Ok(())
-            }
-        }
+            Format::Json => serde_json::to_writer(&mut bytes, document).map(|()| bytes.push(b'\n')),
+        };
+        appended.map_err(|error| ConvertError::Manifest(error.into()))?;
+        *buffer = String::from_utf8(bytes).map_err(|error| ConvertError::Manifest(error.into()))?;
+        Ok(())
     }
 
     fn secret<'a>(&'a self, object_name: &str, password: &'a str) -> Secret<'a> {

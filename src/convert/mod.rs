@@ -40,6 +40,7 @@ mod reader;
 mod schema;
 mod source;
 mod tag;
+mod yaml;
 
 pub use converter::{Converter, Summary};
 pub use diagnostic::{Diagnostic, Event, Severity, WrittenUser};

@@ -33,7 +33,7 @@ pub(super) fn write_escaped(formatter: &mut fmt::Formatter<'_>, text: &str) -> f
 }
 
 /// Controls, line breaks, and format characters, among them those that turn the direction of text.
-fn is_invisible(character: char) -> bool {
+pub(super) fn is_invisible(character: char) -> bool {
     !character.is_ascii_graphic()
         && character != ' '
         && matches!(

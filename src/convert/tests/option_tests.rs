@@ -74,7 +74,7 @@ fn labels_annotations_and_the_name_of_the_export_are_in_every_manifest() {
 #[test]
 fn keep_id_writes_the_id_of_the_export_as_an_annotation() {
     let run = with(ONE, Options { keep_id: true, ..Options::default() });
-    assert_eq!(run.manifests.matches("  annotations:\n    keycloakuser.dev/source-id: 0b4d\n").count(), 1);
+    assert_eq!(run.manifests.matches("  annotations:\n    keycloakuser.dev/source-id: \"0b4d\"\n").count(), 1);
     assert!(!with(ONE, Options::default()).manifests.contains("0b4d"));
 }
 
