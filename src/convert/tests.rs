@@ -19,8 +19,11 @@ mod encoding_tests;
 mod form_tests;
 mod fuzz_tests;
 mod manual_tests;
+mod naming_tests;
 mod option_tests;
 mod output_tests;
+mod shape_tests;
+mod yaml_tests;
 
 /// What a run gave.
 #[derive(Debug, PartialEq)]
@@ -414,16 +417,6 @@ fn hostile_strings_survive() {
     ] {
         assert_survives(text);
     }
-}
-
-#[test]
-fn long_and_multi_line_texts_stay_on_one_line() {
-    // A block scalar that begins with a tab is refused by libyaml and by kubectl.
-    let run = credentials(&PASSWORD.replace("geheim", "&#9;\nx"));
-    assert!(run.manifests.contains("\n  password: \"\\t\\nx\"\n"), "{}", run.manifests);
-    let name = "long name ".repeat(20);
-    let run = user(&format!("<LastName>{name}</LastName>"));
-    assert!(run.manifests.lines().any(|line| line.contains(&name)), "{}", run.manifests);
 }
 
 /// Sends a text through XML and YAML, as password, name and value of an attribute, and last name.

@@ -124,22 +124,6 @@ fn characters_that_deceive_a_reviewer_are_warned_of_but_not_in_passwords() {
 }
 
 #[test]
-fn shape_list_users_needs_no_warning_for_an_element_that_is_known() {
-    let document = "<Users><User><Id>1</Id><CreatedTimestamp>1</CreatedTimestamp><Username>anna</Username>\
-        <Enabled>true</Enabled><Totp>true</Totp><EmailVerified>true</EmailVerified><FirstName>A</FirstName>\
-        <LastName>B</LastName><Email>a@b</Email><Attributes/><RequiredActions/><NotBefore>0</NotBefore><access><entry>\
-        <key>manage</key><value>true</value></entry></access></User></Users>";
-    let run = convert(document);
-    assert_eq!(run.messages, [""; 0]);
-    assert_eq!((spec(&run).credentials.len(), password(&run)), (0, None), "Totp is no temporary password");
-}
-
-#[test]
-fn shape_update_user_has_no_username_and_cannot_be_converted() {
-    rejects(&convert("<User><Id>1</Id><Enabled>true</Enabled></User>"), "1:1: error: the user has no Username");
-}
-
-#[test]
 fn shape_required_actions_are_left_out_with_a_warning_if_there_are_any() {
     let run = user("<RequiredActions> <Action>UPDATE_PASSWORD</Action></RequiredActions>");
     warns(&run, "2:1: warning: the RequiredActions are left out");
@@ -156,28 +140,6 @@ fn shape_exactly_100_users_are_probably_a_page() {
     let run = list(100);
     assert_eq!((run.summary.written, run.summary.one_page, run.summary.is_complete()), (100, 1, true));
     assert!(run.messages[0].starts_with("a.xml:1:1: warning: there are exactly 100 users"), "{:?}", run.messages);
-}
-
-#[test]
-fn shape_other_xml_is_named() {
-    for (root, words) in [
-        ("dsml", "DSML is not supported"),
-        ("batchResponse", "DSML is not supported"),
-        ("entity-engine-xml", "a backup of Jira is not supported"),
-        ("enterprise", "IMS Enterprise is not supported"),
-        ("server-data", "XEP-0227 is not supported"),
-        ("Group", "this document describes no user"),
-        ("ParentGroup", "this document describes no user"),
-        ("Role", "this document describes no user"),
-        ("Id", "this document describes no user"),
-        ("KeycloakListUsersParameters", "this document describes no user"),
-        ("users", "did you mean `Users`?"),
-        ("contacts", "transform the document first"),
-    ] {
-        let run = convert(format!("<!-- x -->\n<{root}/>"));
-        assert!(run.messages[0].starts_with("a.xml:2:1: error: the root element is `"), "{:?}", run.messages);
-        assert!(run.messages[0].contains(words) && run.summary.broken == 1, "{:?}", run.messages);
-    }
 }
 
 #[test]

@@ -19,12 +19,19 @@ fn check_02_no_nul_behind_the_root_element() {
 }
 
 #[test]
-fn check_03_and_04_the_declaration_stands_first_and_once() {
+fn check_03_the_declaration_stands_first() {
     for start in [" ", "\n", "<!-- x -->", "<?x?>"] {
         let run = convert(format!("{start}<?xml version='1.0'?>{GOOD}"));
         assert!(run.messages[0].contains("the XML declaration must stand at the very beginning"), "{:?}", run.messages);
+        assert_eq!((run.summary.written, run.summary.broken), (0, 1));
     }
+    assert_eq!(convert(format!("\u{feff}<?xml version='1.0'?>{GOOD}")).summary.written, 1);
+}
+
+#[test]
+fn check_04_the_declaration_stands_once() {
     breaks(format!("<?xml version='1.0'?><?xml version='1.0'?>{GOOD}"), "1:22: error: the XML declaration must stand");
+    breaks("<User><?xml version='1.0'?></User>", "1:7: error: the XML declaration must stand");
     breaks(
         format!("{GOOD}<?xml version='1.0'?>"),
         "1:62: error: a second document begins here; split the file, or say `--concatenated`",
@@ -33,7 +40,6 @@ fn check_03_and_04_the_declaration_stands_first_and_once() {
         format!("<?XML version='1.0'?>{GOOD}"),
         "1:1: error: the name of a processing instruction must not be `xml`",
     );
-    assert_eq!(convert(format!("\u{feff}<?xml version='1.0'?>{GOOD}")).summary.written, 1);
 }
 
 #[test]
@@ -51,11 +57,24 @@ fn check_06_the_end_of_a_section_does_not_stand_in_text() {
 }
 
 #[test]
-fn check_07_and_08_no_raw_control_characters_and_no_noncharacters() {
-    for character in ['\u{0}', '\u{1}', '\u{8}', '\u{b}', '\u{c}', '\u{1f}', '\u{fffe}', '\u{ffff}'] {
-        breaks(format!("<User><LastName>a{character}</LastName></User>"), "1:18: error: the character U+");
+fn check_07_no_raw_control_characters() {
+    for character in ('\u{0}'..=' ').filter(|character| !"\t\n\r ".contains(*character)) {
+        let message = format!("1:18: error: the character U+{:04X} is not allowed in XML", u32::from(character));
+        breaks(format!("<User><LastName>a{character}</LastName></User>"), &message);
     }
-    breaks(b"<User><LastName>a\xed\xa0\x80</LastName></User>", "1:18: error: byte 0xED is not UTF-8");
+    assert_eq!(spec(&user("<LastName>a\tb\nc\r</LastName>")).last_name.as_deref(), Some("a\tb\nc\n"));
+}
+
+#[test]
+fn check_08_no_raw_noncharacters_and_no_surrogates() {
+    for character in ['\u{fffe}', '\u{ffff}'] {
+        breaks(format!("<User><LastName>a{character}</LastName></User>"), "1:18: error: the character U+FFF");
+    }
+    for surrogate in [b"\xed\xa0\x80", b"\xed\xbf\xbf"] {
+        let document = [b"<User><LastName>a".as_slice(), surrogate, b"</LastName></User>"].concat();
+        breaks(document, "1:18: error: byte 0xED is not UTF-8");
+    }
+    assert_eq!(spec(&user("<LastName>\u{fffd}</LastName>")).last_name.as_deref(), Some("\u{fffd}"));
 }
 
 #[test]
