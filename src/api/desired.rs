@@ -50,7 +50,7 @@ pub fn desired_user(spec: &KeycloakUserSpec) -> Result<DesiredUser, Violation> {
         enabled: spec.enabled,
         attributes: attributes(&spec.attributes)?,
         rights: rights(spec)?,
-        exact: exact(&spec.exact),
+        exact: exact(&spec.exact)?,
         required_actions: required_actions(&spec.required_actions)?,
     })
 }

@@ -33,18 +33,22 @@ pub(super) fn rights(spec: &KeycloakUserSpec) -> Result<BTreeSet<RightName>, Vio
 }
 
 /// The fields of which everything goes that is not declared.
-pub(super) fn exact(declared: &[ExactField]) -> Exact {
+pub(super) fn exact(declared: &[ExactField]) -> Result<Exact, Violation> {
+    let mut fields = BTreeSet::new();
+    for (index, field) in declared.iter().enumerate() {
+        once(&format!("spec.exact[{index}]"), fields.insert(*field))?;
+    }
     let kind = |field: &ExactField| match field {
         ExactField::RealmRoles => Some(RightKind::RealmRoles),
         ExactField::ClientRoles => Some(RightKind::ClientRoles),
         ExactField::Groups => Some(RightKind::Groups),
         ExactField::Attributes | ExactField::RequiredActions => None,
     };
-    Exact {
-        rights: declared.iter().filter_map(kind).collect(),
-        attributes: declared.contains(&ExactField::Attributes),
-        required_actions: declared.contains(&ExactField::RequiredActions),
-    }
+    Ok(Exact {
+        rights: fields.iter().filter_map(kind).collect(),
+        attributes: fields.contains(&ExactField::Attributes),
+        required_actions: fields.contains(&ExactField::RequiredActions),
+    })
 }
 
 /// What the user shall be asked to do.
@@ -142,6 +146,13 @@ mod tests {
         let all =
             "realmRoles[R] realmRoles[r] clientRoles[app/a] clientRoles[app/b] clientRoles[other/a] groups[/staff]";
         assert_eq!(names.join(" "), format!("{all} groups[/staff/a b]"), "names are case-sensitive");
+    }
+
+    #[test]
+    fn a_field_is_exact_once() {
+        let twice = exact(&[ExactField::Groups, ExactField::RequiredActions, ExactField::Groups]);
+        assert_eq!(twice.unwrap_err(), Violation { field: "spec.exact[2]".to_owned(), flaw: Flaw::Duplicate });
+        assert!(exact(&[ExactField::Groups, ExactField::RequiredActions]).is_ok());
     }
 
     #[test]

@@ -73,6 +73,52 @@ impl Generator {
         credential
     }
 
+    /// Names, some of them twice; seldom as many as the bound allows, or one more.
+    fn names(&mut self, bound: usize, max: usize) -> Vec<String> {
+        if self.rarely(12) {
+            let count = bound - 1 + self.0.usize(..3);
+            let length = self.length(max).clamp(4, 100);
+            return (0..count).map(|number| format!("{number:0length$}")).collect();
+        }
+        let mut names: Vec<String> = (0..self.0.usize(..4)).map(|_| self.text(max)).collect();
+        if self.rarely(8) {
+            names.extend(names.first().cloned());
+        }
+        names
+    }
+
+    fn groups(&mut self) -> Vec<String> {
+        const PATHS: [&str; 12] =
+            ["/", "a", "/a", "/a/", "//a", "/a//b", "/a/b c", "/.", "/a/..", "/ ", "/a/ /b", "/...a"];
+        let paths: Vec<String> = self.names(256, 1023).into_iter().map(|name| format!("/{name}")).collect();
+        if self.rarely(3) { vec![self.one(&PATHS).to_owned()] } else { paths }
+    }
+
+    fn client_roles(&mut self) -> Value {
+        if self.rarely(12) {
+            let count = 31 + self.0.usize(..3);
+            return (0..count).map(|number| json!({ "client": format!("c{number}"), "roles": ["r"] })).collect();
+        }
+        let mut entry =
+            || json!({ "client": self.one(&["a", "b", "c", "d", " ", "\t"]), "roles": self.names(64, 255) });
+        (0..3).map(|_| entry()).collect()
+    }
+
+    /// Roles, groups and required actions.
+    fn rights(&mut self, spec: &mut Value) {
+        match self.0.usize(..20) {
+            0 => spec["realmRoles"] = json!(self.names(128, 255)),
+            1 => spec["requiredActions"] = json!(self.names(32, 255)),
+            2 => spec["groups"] = json!(self.groups()),
+            3 => spec["clientRoles"] = self.client_roles(),
+            4 => {
+                let fields = ["realmRoles", "clientRoles", "groups", "requiredActions", "attributes"];
+                spec["exact"] = (0..self.0.usize(..4)).map(|_| self.one(&fields)).collect();
+            }
+            _ => {}
+        }
+    }
+
     fn spec(&mut self) -> Value {
         let username = if self.rarely(3) { self.text(255) } else { "somebody".to_owned() };
         let mut spec = json!({ "username": username });
@@ -94,6 +140,7 @@ impl Generator {
         if self.rarely(3) {
             spec["credentials"] = (0..1 + usize::from(self.rarely(15))).map(|_| self.credential()).collect();
         }
+        self.rights(&mut spec);
         spec
     }
 }
