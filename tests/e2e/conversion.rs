@@ -1,6 +1,7 @@
 //! XML in, accounts out: by the binary, `kubectl apply` and the operator.
 
 mod agreement;
+mod characters;
 mod command;
 mod hostile;
 mod leavers;

@@ -1,12 +1,14 @@
-//! Documents that nobody wrote. Two seconds in every run of the tests; `make fuzz` takes a minute.
+//! Documents that nobody wrote. Two seconds in every run of the unit tests; `make fuzz` and `make test` take a minute.
 //!
-//! - Documents made of known users: what is written reads back as what was meant, whatever the notation of the XML.
+//! - Documents made of known users: what is written reads back as what was meant, whatever the notation of the XML. The
+//!   readers are serde-saphyr and `serde_json`, neither of which has a part in the writing of YAML.
 //! - Documents that are spoiled: no panic, no hang, nothing written that a second reader of XML does not find in the
 //!   document, and nothing at all if it says that the document is not well-formed before the first user.
 
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::convert::grammar;
 
 /// Longest time for one document, of some hundred bytes, on a busy machine.
 const HANG: Duration = Duration::from_secs(10);
@@ -41,12 +43,19 @@ impl Drop for Seed {
     }
 }
 
+/// A text of what readers of XML or YAML like to misunderstand, and now and then of any character that XML allows.
 fn text(random: &mut fastrand::Rng, longest: usize) -> String {
     let pieces: Vec<char> =
         " \t\n\r<>&'\"]-:#{}[]|?!%@`,=~*\\/._0123456789abcxyzNOnoTtEe\u{85}\u{a0}\u{2028}\u{feff}\u{7f}é山😀ÄßŻ"
             .chars()
             .collect();
-    (0..random.usize(..=longest)).map(|_| pieces[random.usize(..pieces.len())]).collect()
+    let any = |character: char| if grammar::is_allowed(character) { character } else { '\u{80}' };
+    let one = |random: &mut fastrand::Rng| match random.usize(..8) {
+        0 => any(random.char(..)),
+        1 => any(random.char(..'\u{100}')),
+        _ => pieces[random.usize(..pieces.len())],
+    };
+    (0..random.usize(..=longest)).map(|_| one(random)).collect()
 }
 
 /// A text in XML, each character in one of the ways to write it.
@@ -124,6 +133,22 @@ fn encoded(random: &mut fastrand::Rng, body: &str) -> Vec<u8> {
     }
 }
 
+/// In what form the manifests are written does not matter.
+fn some_options(random: &mut fastrand::Rng) -> Options {
+    with_manifests(ManifestOptions {
+        format: if random.usize(..4) == 0 { Format::Json } else { Format::Yaml },
+        secrets: if random.usize(..4) == 0 { Secrets::Data } else { Secrets::StringData },
+        ..ManifestOptions::default()
+    })
+}
+
+fn read(manifests: &str, format: Format) -> Vec<Manifest> {
+    match format {
+        Format::Yaml => read_back(manifests),
+        Format::Json => manifests.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+    }
+}
+
 #[test]
 fn fuzz_what_is_written_reads_back_as_what_was_meant() {
     for_a_while(|random| {
@@ -131,9 +156,11 @@ fn fuzz_what_is_written_reads_back_as_what_was_meant() {
         let body: String = users.iter().map(|user| user.xml(random)).collect();
         let document = encoded(random, &format!("<Users>{body}</Users>"));
         let step = random.usize(1..50);
-        let run = run(&mut [("a.xml", &mut Trickle(&document, step))], Options::default());
+        let options = some_options(random);
+        let format = options.manifests.format;
+        let run = run(&mut [("a.xml", &mut Trickle(&document, step))], options);
         assert_eq!(run.summary.written, users.len() as u64, "{:?} {body}", run.messages);
-        let mut documents = read_back(&run.manifests).into_iter();
+        let mut documents = read(&run.manifests, format).into_iter();
         for user in users {
             let mut next = || documents.next().unwrap();
             let password = user.password.as_ref().map(|_| next().password());

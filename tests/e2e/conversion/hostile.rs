@@ -16,7 +16,7 @@ use super::{Scratch, apply, convert, converted};
 use crate::support::e2e_with;
 
 /// Requests at a time.
-const PARALLEL: usize = 8;
+pub(super) const PARALLEL: usize = 8;
 /// Strings of one user.
 const A_USER: usize = 32;
 
@@ -256,7 +256,7 @@ fn documents(strings: &[String]) -> (String, Vec<Value>) {
 }
 
 /// Asserts that `found` has everything that is expected.
-fn assert_has(found: &Value, expected: &Value) {
+pub(super) fn assert_has(found: &Value, expected: &Value) {
     match expected {
         Value::Object(fields) => fields.iter().for_each(|(key, value)| assert_has(&found[key], value)),
         other => assert_eq!(found, other),
@@ -269,7 +269,7 @@ const READER: &str = "import json, sys, yaml\n\
     text = sys.stdin.buffer.read().decode('utf-8')\n\
     for document in yaml.load_all(text, Loader=loader):\n    print(json.dumps(document))\n";
 
-fn read_by_python(loader: &str, manifests: &[u8]) -> Vec<Value> {
+pub(super) fn read_by_python(loader: &str, manifests: &[u8]) -> Vec<Value> {
     let mut python = Command::new("python3");
     python.args(["-c", READER, loader]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = python.spawn().expect("python3 with PyYAML: apt-get install python3-yaml");
@@ -297,7 +297,7 @@ fn hostile_strings_are_read_back_by_both_loaders_of_pyyaml() {
 }
 
 /// Cuts the stream where kubectl cuts it.
-fn cut(manifests: &str) -> Vec<String> {
+pub(super) fn cut(manifests: &str) -> Vec<String> {
     let mut documents: Vec<String> = Vec::new();
     for line in manifests.split_inclusive('\n') {
         match documents.last_mut() {
@@ -310,7 +310,7 @@ fn cut(manifests: &str) -> Vec<String> {
 }
 
 /// What the API server makes of a document.
-async fn admitted(client: &kube::Client, namespace: &str, document: String) -> Value {
+pub(super) async fn admitted(client: &kube::Client, namespace: &str, document: String) -> Value {
     let path = match document.contains("\nkind: Secret\n") {
         true => format!("/api/v1/namespaces/{namespace}/secrets"),
         false => format!("/apis/keycloakuser.dev/v1alpha1/namespaces/{namespace}/keycloakusers"),
