@@ -15,7 +15,7 @@ use tracing::{error, info};
 use crate::api::{custom_resource_definitions, render_definition};
 use crate::controller::{LONGEST_SILENCE, Scope, Settings};
 use crate::keycloak::Fence;
-use crate::process::{self, Candidate, Health, LogFormat};
+use crate::process::{self, Candidate, Health, LogFormat, Watches};
 use lead::Metrics;
 
 /// Keeps Keycloak accounts as KeycloakUser resources declare them.
@@ -29,7 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the operator.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Convert XML exports into manifests: a Secret and a KeycloakUser for each user.
     Convert(Box<convert::ConvertArgs>),
     /// Print the CustomResourceDefinitions as YAML.
@@ -72,6 +72,9 @@ struct RunArgs {
     /// Port for /livez, /readyz and /metrics, on all addresses.
     #[arg(long, env = "HTTP_PORT", default_value_t = 8080)]
     http_port: u16,
+    /// A watch of the Kubernetes API that has not been heard of for so long is dead, and /livez fails.
+    #[arg(long, env = "LONGEST_WATCH_SILENCE", default_value = "5m", value_parser = watch_silence)]
+    longest_watch_silence: kube::core::Duration,
     /// Most accounts that are worked on at one time.
     #[arg(long, env = "CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
@@ -99,7 +102,7 @@ enum Format {
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
-        Command::Run(args) => run(args),
+        Command::Run(args) => run(*args),
         Command::Convert(args) => return convert::convert(&args),
         Command::Crd => print_definitions().map_err(Into::into),
         Command::Reference => print_reference().map_err(Into::into),
@@ -141,8 +144,9 @@ fn run(args: RunArgs) -> Result<(), Failure> {
 /// Runs the controller and the port for probes until a signal; the end of either is the end of both.
 async fn operate(args: RunArgs) -> Result<(), Failure> {
     let shutdown = process::on_signal()?;
-    let client = kubernetes_client().await?;
-    let (health, metrics, mut registry) = (Health::default(), Metrics::default(), Registry::default());
+    let watches = Watches::new(args.longest_watch_silence.into());
+    let client = kubernetes_client(&watches).await?;
+    let (health, metrics, mut registry) = (Health::new(watches), Metrics::default(), Registry::default());
     metrics.register(&mut registry);
     info!(version = env!("CARGO_PKG_VERSION"), port = args.http_port, "starting");
     // The probes are answered until the last pass has ended.
@@ -165,11 +169,11 @@ async fn operate(args: RunArgs) -> Result<(), Failure> {
 
 /// A connection on which nothing has come for too long is given up: kube watches over the silence of a watch, but not over
 /// that before the head of its answer.
-async fn kubernetes_client() -> Result<kube::Client, Failure> {
+async fn kubernetes_client(watches: &Watches) -> Result<kube::Client, Failure> {
     let mut config = kube::Config::infer().await?;
     config.read_timeout = Some(LONGEST_SILENCE);
     config.reset_reader_on_write = true;
-    Ok(kube::Client::try_from(config)?)
+    Ok(kube::client::ClientBuilder::try_from(config)?.with_layer(watches).build())
 }
 
 fn port_ended(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Failure {
@@ -187,6 +191,15 @@ fn instance_name(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("must be 1 to 63 letters, digits, dots, hyphens and underscores".to_owned())
+    }
+}
+
+/// A watch is asked for anew, and so heard of, once in [`LONGEST_SILENCE`] when all is well.
+fn watch_silence(text: &str) -> Result<kube::core::Duration, String> {
+    match text.parse::<kube::core::Duration>() {
+        Ok(silence) if std::time::Duration::from(silence) > LONGEST_SILENCE => Ok(silence),
+        Ok(_) => Err(format!("must be longer than {} s", LONGEST_SILENCE.as_secs())),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -13,6 +13,8 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::Watches;
+
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What `/readyz` says.
@@ -39,24 +41,27 @@ impl Readiness {
     }
 }
 
-/// How far the process is; shared with whoever knows.
+/// How far the process is, and whether it lives; shared with whoever knows.
 #[derive(Clone, Debug)]
-pub struct Health(Arc<Mutex<Readiness>>);
-
-impl Default for Health {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Readiness::Starting)))
-    }
+pub struct Health {
+    readiness: Arc<Mutex<Readiness>>,
+    watches: Watches,
 }
 
 impl Health {
+    /// Of a process with these watches.
+    #[must_use]
+    pub fn new(watches: Watches) -> Self {
+        Self { readiness: Arc::new(Mutex::new(Readiness::Starting)), watches }
+    }
+
     /// From now on `/readyz` answers so.
     pub fn set(&self, readiness: Readiness) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = readiness;
+        *self.readiness.lock().unwrap_or_else(PoisonError::into_inner) = readiness;
     }
 
     fn get(&self) -> Readiness {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.readiness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,7 +72,7 @@ impl Health {
 pub async fn serve(port: u16, health: Health, registry: Registry, shutdown: CancellationToken) -> std::io::Result<()> {
     let listener = listen(port).await?;
     let router = Router::new()
-        .route("/livez", get(|| async { "ok" }))
+        .route("/livez", get(livez).with_state(health.clone()))
         .route("/readyz", get(readyz).with_state(health))
         .route("/metrics", get(metrics).with_state(Arc::new(registry)));
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
@@ -78,6 +83,16 @@ async fn listen(port: u16) -> std::io::Result<TcpListener> {
     match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
         Err(error) if error.kind() != ErrorKind::AddrInUse => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
         other => other,
+    }
+}
+
+async fn livez(State(health): State<Health>) -> Response {
+    match health.watches.dead() {
+        None => "ok".into_response(),
+        Some((name, silence)) => {
+            let problem = format!("nothing was heard of the watch of {name} for {} s", silence.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, problem).into_response()
+        }
     }
 }
 

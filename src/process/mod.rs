@@ -6,8 +6,10 @@ mod admin;
 mod leader;
 mod shutdown;
 mod telemetry;
+mod watches;
 
 pub use admin::{Health, Readiness, serve};
 pub use leader::{Candidate, Leader, LeaderMetrics, LeadershipLost, Tenure};
 pub use shutdown::on_signal;
 pub use telemetry::{InvalidFilter, LogFormat, start_logging};
+pub use watches::Watches;

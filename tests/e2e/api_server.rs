@@ -147,6 +147,36 @@ fn a_new_resource_is_seen_although_the_watches_have_fallen_silent() {
 }
 
 #[test]
+#[ignore = "takes minutes: make test-faults"]
+fn a_watch_that_is_held_for_too_long_ends_the_process_by_its_probe() {
+    e2e_with("apiserver_watch_dead", json!({}), async |world| {
+        world.connect(json!({})).await;
+        let (mut chart, ledger) = (world.chart().await, Ledger::default());
+        chart.arguments.push("--longest-watch-silence=55s".to_owned());
+        let proxy = FaultProxy::before_kubernetes("operator", &ledger, &mut chart);
+        let operator = ChildOperator::start(&chart, &world.namespace).await;
+        let alive = async || {
+            let answer = reqwest::get(operator.url("/livez")).await.expect("it answers");
+            (answer.status().as_u16(), answer.text().await.expect("text"))
+        };
+        assert_eq!(alive().await, (200, "ok".to_owned()));
+        proxy.inject(Fault::Silence, |call| call.is_watch() && call.path.ends_with("/keycloakusers"));
+        proxy.interrupt().await;
+        let (_, problem) = eventually_within(Duration::from_secs(120), "the process counts as dead", async || {
+            Some(alive().await).filter(|(status, _)| *status == 503).ok_or(())
+        })
+        .await;
+        assert!(problem.contains("/keycloakusers") && !problem.contains("secrets"), "{problem}");
+        proxy.heal();
+        eventually_within(HEALED, "it counts as alive", async || match alive().await {
+            (200, _) => Ok(()),
+            other => Err(other),
+        })
+        .await;
+    });
+}
+
+#[test]
 fn an_api_server_that_is_stopped_and_started_again_costs_no_write_and_doubles_none() {
     e2e_with("apiserver_restarts", json!({ "editUsernameAllowed": true }), async |world| {
         world.connect(json!({})).await;

@@ -123,6 +123,48 @@ fn a_manifest_that_is_renamed_keeps_its_account() {
 }
 
 #[test]
+fn a_suspended_claimant_inherits_nothing() {
+    e2e_with("a_suspended_claimant", adoptable(), async |world| {
+        world.connect(granted()).await;
+        let _operator = world.operator().await;
+        world.user("owner", named("left")).await;
+        world.until("owner", "Synced").await;
+        world.user("claimant", adopting("left")).await;
+        world.until("claimant", "Conflict").await;
+        world.user("claimant", json!({ "username": "left", "adoption": "Adopt", "suspend": true })).await;
+        world.until("claimant", "Suspended").await;
+        world.delete_and_wait("owner").await;
+        assert_eq!(world.keycloak.user("left").await, None, "nobody may work on it: it goes with its resource");
+        world.until("claimant", "Suspended").await;
+    });
+}
+
+#[test]
+fn an_account_that_would_be_disabled_goes_to_its_heir_as_it_is() {
+    e2e_with("an_heir_of_a_disabled_account", adoptable(), async |world| {
+        world.connect(granted()).await;
+        let _operator = world.operator().await;
+        world.secret("kcuser-heir", &[("password", "the-password")]).await;
+        let spec = |more: Value| {
+            let mut spec = json!({ "username": "heirloom", "firstName": "F", "lastName": "L", "adoption": "Adopt",
+                "email": "heirloom@example.com", "credentials": password_from("kcuser-heir") });
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            spec
+        };
+        world.user("owner", spec(json!({ "deletionPolicy": "Disable" }))).await;
+        world.until("owner", "Synced").await;
+        let session = world.keycloak.sign_in("heirloom", "the-password", false).await;
+        world.user("heir", spec(json!({}))).await;
+        world.until("heir", "Conflict").await;
+        world.delete_and_wait("owner").await;
+        world.until_event("owner", "HandedOver").await;
+        world.until("heir", "Synced").await;
+        world.keycloak.refresh(&session).await.expect("the session goes on");
+        assert_eq!(world.keycloak.writes_of_operator().await.len(), 1, "the creation");
+    });
+}
+
+#[test]
 fn of_two_that_would_take_an_account_over_the_older_does() {
     e2e_with("of_two_that_would_take_an_account_over", adoptable(), async |world| {
         world.connect(granted()).await;

@@ -10,16 +10,20 @@ mod subject;
 mod weather;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
+use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use keycloak_user_operator::keycloak::Operation;
 use serde_json::json;
 
-use crate::support::{OPERATOR_CLIENT, OPERATOR_SECRET, e2e_with, is_uuid};
+use crate::support::{OPERATOR_CLIENT, OPERATOR_SECRET, Operator, e2e_with, eventually, is_uuid};
 
 use calls::{Part, Trigger, may_be_repeated};
 use cell::{Cell, Outcome, Setting};
+use subject::Subject;
 use weather::Weather;
 
 /// So many cells run at one time, and so many passes of the operator; with twice as many, the development database of
@@ -84,6 +88,41 @@ fn masked(write: &str, id: &str) -> String {
         }
     };
     write.split('/').map(mask).collect::<Vec<_>>().join("/")
+}
+
+/// Everything that makes the operator write, while it may not be the leader any more: nothing is written and nothing
+/// said, and it goes on when it leads again.
+#[test]
+fn an_operator_that_may_have_lost_the_lease_writes_nothing_and_goes_on_when_it_leads() {
+    e2e_with("failures_leader", json!({}), async |world| {
+        world.secret("keycloak-client", &[("client-id", OPERATOR_CLIENT), ("client-secret", OPERATOR_SECRET)]).await;
+        subject::share(&world).await;
+        let leads = Arc::new(AtomicBool::new(true));
+        let operator = Operator::start_fenced(&world.chart().await, &world.namespace, &leads).await;
+        let triggers = Trigger::WRITING;
+        let subjects = join_all(triggers.map(async |trigger| {
+            let name = format!("leader-{trigger:?}").to_lowercase();
+            let subject = Subject::new(&world, name, trigger, None).await;
+            subject.prepare().await;
+            subject
+        }))
+        .await;
+        let writes = world.keycloak.writes_of_operator().await;
+        leads.store(false, Ordering::SeqCst);
+        let versions = join_all(subjects.iter().map(Subject::pulled)).await;
+        let stopped = || operator.metric(r#"keycloakuser_reconciles_total{outcome="not_leading"}"#);
+        eventually("a pass over each was stopped", async || {
+            if stopped() >= subjects.len() as f64 { Ok(()) } else { Err(stopped()) }
+        })
+        .await;
+        assert_eq!(world.keycloak.writes_of_operator().await, writes);
+        for (subject, version) in subjects.iter().zip(versions) {
+            assert_eq!(subject.version().await, version, "{} is as it was", subject.name);
+        }
+        leads.store(true, Ordering::SeqCst);
+        join_all(subjects.iter().map(Subject::goes_on)).await;
+        operator.stop().await;
+    });
 }
 
 #[test]

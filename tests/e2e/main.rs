@@ -29,6 +29,7 @@ mod deletion;
 mod enabled;
 mod ending;
 mod failures;
+mod hostile;
 mod leader;
 mod lifecycle;
 mod live;

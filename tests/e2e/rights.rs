@@ -93,7 +93,7 @@ fn right(place: &str, verb: &str, group: &str, resource: &str) -> [String; 4] {
 }
 
 /// The same rights in rules of one verb for one resource each.
-fn one_by_one(rule: &PolicyRule) -> Vec<PolicyRule> {
+pub fn one_by_one(rule: &PolicyRule) -> Vec<PolicyRule> {
     let resources = rule.resources.iter().flatten();
     let split = |resource: &String| {
         let only = Some(vec![resource.clone()]);
@@ -106,7 +106,7 @@ fn one_by_one(rule: &PolicyRule) -> Vec<PolicyRule> {
     resources.flat_map(split).collect()
 }
 
-async fn set_rules(api: &Api<DynamicObject>, role: &DynamicObject, rules: &[PolicyRule]) {
+pub async fn set_rules(api: &Api<DynamicObject>, role: &DynamicObject, rules: &[PolicyRule]) {
     let patch = Patch::Merge(json!({ "rules": rules }));
     api.patch(&role.name_any(), &PatchParams::default(), &patch).await.expect("the role");
 }

@@ -1,16 +1,20 @@
 //! Connections that namespaces share: whom they serve, with whose Secrets, and what those who are not served learn.
 
+mod rights;
+
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Namespace;
-use keycloak_user_operator::api::{ClusterKeycloakConnection, KeycloakConnectionStatus};
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use keycloak_user_operator::api::{ALLOW_DELETIONS, ClusterKeycloakConnection, KeycloakConnectionStatus, KeycloakUser};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::support::{
-    Chart, ChildOperator, OPERATOR_CLIENT, OPERATOR_SECRET, World, condition, e2e_with, eventually, eventually_within,
+    Chart, ChildOperator, OPERATOR_CLIENT, OPERATOR_SECRET, World, bed, condition, e2e_with, eventually,
+    eventually_within, ready_reason,
 };
 
 /// Two operators that serve shared connections would write the status of each other's.
@@ -25,7 +29,8 @@ struct Shared<'a> {
     own: World,
     a: World,
     b: World,
-    operator: ChildOperator,
+    chart: Chart,
+    operator: Mutex<Option<ChildOperator>>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -38,7 +43,7 @@ impl<'a> Shared<'a> {
         let values: Vec<&str> = [watched.as_str()].into_iter().chain(with.iter().copied()).collect();
         let chart = Chart::apply_release(&world.client, &world.namespace, &own.namespace, &values).await;
         let operator = ChildOperator::start(&chart, &own.namespace).await;
-        Self { world, own, a, b, operator, _alone: alone }
+        Self { world, own, a, b, chart, operator: Mutex::new(Some(operator)), _alone: alone }
     }
 
     fn name(&self) -> &str {
@@ -221,7 +226,82 @@ fn each_namespace_has_the_grants_that_the_shared_connection_has_for_it() {
         a.until("general", "NotGranted").await;
         assert_eq!(world.keycloak.user("a-two").await, None);
         assert_eq!(world.keycloak.user("shared-b").await, None);
-        assert!(!shared.operator.output().contains("forbidden"), "{}", shared.operator.output());
+        let operator = shared.operator.lock().await.take().expect("it runs");
+        assert!(!operator.output().contains("forbidden"), "{}", operator.output());
+    });
+}
+
+#[test]
+fn the_authorities_of_a_shared_connection_are_those_of_the_operators_namespace_alone() {
+    e2e_with("shared_authorities", json!({}), async |world| {
+        let shared = Shared::new(&world, &["clusterConnections=true"]).await;
+        credentials(&shared.own).await;
+        let certificate = std::fs::read_to_string(bed().keycloak_ca()).expect("the certificate");
+        let provide = async |namespace: &World| {
+            let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "authority" },
+                "data": { "ca.crt": certificate } });
+            let maps: Api<ConfigMap> = namespace.api();
+            maps.patch("authority", &PatchParams::apply("test"), &Patch::Apply(map)).await.expect("the ConfigMap");
+        };
+        provide(&shared.a).await;
+        let authority = json!({ "caRef": { "kind": "ConfigMap", "name": "authority", "key": "ca.crt" } });
+        let allowed = json!({ "names": [shared.a.namespace] });
+        let url = bed().keycloak_https_url();
+        shared.connect(json!({ "url": url, "tls": authority, "allowedNamespaces": allowed })).await;
+        shared.a.user("u", user("of-a", shared.name())).await;
+        shared.until_connection("CertificateAuthorityNotFound").await;
+        shared.a.until("u", "ConnectionNotReady").await;
+        provide(&shared.own).await;
+        shared.until_connection("Synced").await;
+        shared.a.until("u", "Synced").await;
+    });
+}
+
+#[test]
+fn what_is_deleted_in_all_namespaces_of_a_shared_connection_is_counted_together() {
+    e2e_with("shared_brake", json!({}), async |world| {
+        let shared = Shared::new(&world, &["clusterConnections=true"]).await;
+        credentials(&shared.own).await;
+        let namespaces = [&shared.a, &shared.b];
+        let allowed = json!({ "names": namespaces.map(|namespace| &namespace.namespace) });
+        let limits = json!({ "deletions": { "percent": 0, "atLeast": 2 } });
+        shared.connect(json!({ "allowedNamespaces": allowed, "limits": limits })).await;
+        let names = ["one", "two", "three"];
+        for namespace in namespaces {
+            for name in names {
+                let username = format!("{name}-{}", namespace.namespace);
+                namespace.user(name, user(&username, shared.name())).await;
+                namespace.until(name, "Synced").await;
+            }
+        }
+        for namespace in namespaces {
+            let users: Api<KeycloakUser> = namespace.api();
+            users.delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("the users");
+        }
+        let held = async || {
+            let lists = namespaces.map(async |namespace| {
+                namespace.api::<KeycloakUser>().list(&ListParams::default()).await.expect("users").items
+            });
+            let all: Vec<KeycloakUser> = join_all(lists).await.concat();
+            let reasons: Vec<_> = all.iter().map(|user| ready_reason(user).unwrap_or_default().to_owned()).collect();
+            (reasons.iter().filter(|reason| *reason == "DeletionLimit").count(), reasons)
+        };
+        let until_held = async |count: usize| {
+            eventually(&format!("{count} held"), async || match held().await {
+                (held, all) if held == count && all.len() == count => Ok(()),
+                other => Err(other),
+            })
+            .await;
+            assert_eq!(world.keycloak.count_users().await, count);
+        };
+        until_held(4).await;
+        let allowance = json!({ "metadata": { "annotations": { ALLOW_DELETIONS: "3" } } });
+        shared
+            .api()
+            .patch(shared.name(), &PatchParams::default(), &Patch::Merge(allowance))
+            .await
+            .expect("it is there");
+        until_held(1).await;
     });
 }
 

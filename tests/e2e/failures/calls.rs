@@ -51,6 +51,18 @@ pub enum Part {
 }
 
 impl Trigger {
+    /// Those that make the operator change something in Keycloak.
+    pub const WRITING: [Self; 8] = [
+        Self::Create,
+        Self::Vanish,
+        Self::Change,
+        Self::Password,
+        Self::Delete,
+        Self::SwitchOff,
+        Self::Grant,
+        Self::Revoke,
+    ];
+
     pub fn part(self) -> Part {
         match self {
             Self::Connect | Self::Create | Self::Ask | Self::Vanish | Self::Change | Self::Delete => Part::Accounts,

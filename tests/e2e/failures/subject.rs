@@ -171,6 +171,31 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Makes the operator make the call; the version of the resource that nobody else has written.
+    pub async fn pulled(&self) -> Option<String> {
+        self.pull().await;
+        self.version().await
+    }
+
+    /// The same as [`Self::recovers`] where the resource has said nothing in between, and looks as before.
+    pub async fn goes_on(&self) {
+        match self.trigger {
+            Trigger::Vanish => drop(self.world.until_account(&self.name, "is made anew", |_| true).await),
+            Trigger::Password => {
+                let login = async || self.world.keycloak.login(&self.name, SECOND_PASSWORD).await;
+                eventually("the new password", login).await;
+            }
+            _ => {}
+        }
+        self.recovers().await;
+    }
+
+    /// The version of the resource.
+    pub async fn version(&self) -> Option<String> {
+        let user = self.world.api::<KeycloakUser>().get_opt(&self.name).await.expect("an answer");
+        user.and_then(|user| user.metadata.resource_version)
+    }
+
     /// The account is as declared, or gone with its resource, without anybody's help.
     pub async fn recovers(&self) {
         let is_deleted = self.trigger == Trigger::Delete;

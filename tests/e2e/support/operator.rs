@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keycloak_user_operator::controller::{self, Ended, Metrics, RunError, Scope, Settings};
@@ -48,6 +50,14 @@ impl Operator {
     pub async fn start_with(chart: &Chart, namespace: &str, concurrency: u16) -> Self {
         let settings = settings(namespace, chart.argument("--credential-key-secret"), concurrency);
         Self::run(chart.client().await, settings).await
+    }
+
+    /// The same, with a fence that is open as long as the switch is on, as it is while the lease is sure to be held.
+    pub async fn start_fenced(chart: &Chart, namespace: &str, leads: &Arc<AtomicBool>) -> Self {
+        let leads = Arc::clone(leads);
+        let fence = Fence::new(move |_| leads.load(Ordering::SeqCst));
+        let settings = settings(namespace, chart.argument("--credential-key-secret"), CONCURRENCY);
+        Self::run(chart.client().await, Settings { fence, ..settings }).await
     }
 
     /// Starts it with the rights of that client, without a chart.
