@@ -168,6 +168,7 @@ fn a_watch_that_is_held_for_too_long_ends_the_process_by_its_probe() {
         .await;
         assert!(problem.contains("/keycloakusers") && !problem.contains("secrets"), "{problem}");
         proxy.heal();
+        world.user("heard", json!({ "username": "heard" })).await;
         eventually_within(HEALED, "it counts as alive", async || match alive().await {
             (200, _) => Ok(()),
             other => Err(other),

@@ -254,6 +254,12 @@ fn the_authorities_of_a_shared_connection_are_those_of_the_operators_namespace_a
         provide(&shared.own).await;
         shared.until_connection("Synced").await;
         shared.a.until("u", "Synced").await;
+
+        let broken =
+            json!({ "url": url, "tls": authority, "allowedNamespaces": allowed, "ownerAttribute": "owned-by" });
+        shared.connect(broken).await;
+        shared.until_connection("ConnectionInvalid").await;
+        shared.a.until("u", "ConnectionNotReady").await;
     });
 }
 

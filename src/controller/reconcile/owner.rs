@@ -8,6 +8,7 @@ use crate::api::KeycloakUser;
 use crate::controller::context::{Shared, key_of};
 use crate::controller::error::{ActError, DereferenceError, Error, ObserveError};
 use crate::domain::{DesiredUser, NamedOwner, NotGranted, OwnerAttribute};
+use crate::realm::ConnectionName;
 
 /// The attribute on the account of that resource, if the connection names one.
 pub(super) async fn attribute(
@@ -16,7 +17,8 @@ pub(super) async fn attribute(
     user: &KeycloakUser,
 ) -> Result<Option<OwnerAttribute>, Error> {
     let (namespace, name) = key_of(user);
-    let Some((attribute, instance)) = trusted(shared, connection).await? else {
+    let Some((attribute, instance)) = trusted(shared, connection).await.map_err(|error| told(connection, error))?
+    else {
         return Ok(None);
     };
     let parsed = OwnerAttribute::parse(attribute, instance, &namespace, &name);
@@ -42,6 +44,16 @@ pub(in crate::controller) async fn trusted<'a>(
     }
     let (connection, attribute) = (connection.name.clone(), attribute.escape_debug().to_string());
     Err(DereferenceError::OwnerAttributeUnprotected { connection, attribute }.into())
+}
+
+/// What is wrong with a shared connection is for the eyes of those who may read it.
+fn told(connection: &Connection, error: Error) -> Error {
+    match (&connection.name, error) {
+        (ConnectionName::Cluster { name }, Error::Dereference(_)) => {
+            DereferenceError::ConnectionNotReady(name.clone()).into()
+        }
+        (_, error) => error,
+    }
 }
 
 fn invalid(connection: &Connection, problem: String) -> DereferenceError {
