@@ -144,6 +144,13 @@ impl FaultProxy {
     }
 }
 
+/// A fault may hold the operator that it is to kill, which else would outlive its test.
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.heal();
+    }
+}
+
 /// Counts a request for as long as it is under way.
 struct UnderWay<'a>(&'a Inner);
 
