@@ -17,6 +17,10 @@ pub enum ConditionType {
     AttributesAccepted,
     /// Present while what is sent to Keycloak is not encrypted.
     InsecureTransport,
+    /// What administrators do is found within seconds.
+    AdminEventsFollowed,
+    /// What users do to their own accounts is found within seconds.
+    UserEventsFollowed,
 }
 
 impl ConditionType {
@@ -30,6 +34,8 @@ impl ConditionType {
             Self::CredentialsSynced => "CredentialsSynced",
             Self::AttributesAccepted => "AttributesAccepted",
             Self::InsecureTransport => "InsecureTransport",
+            Self::AdminEventsFollowed => "AdminEventsFollowed",
+            Self::UserEventsFollowed => "UserEventsFollowed",
         }
     }
 }
@@ -69,6 +75,8 @@ reasons! {
     ConnectionNotReady = "The ClusterKeycloakConnection cannot be used; its own status says why. Ask whoever is in charge of it. Retried with backoff.",
     HostNotAllowed = "The operator does not connect to the host of the connection: it is not among its allowed hosts (`allowedHosts` of the chart), or its address is link-local or that of a metadata service. Name another host, or have it allowed.",
     PlainHttp = "The URL of the connection is `http`: passwords and tokens travel in clear text. Use `https`.",
+    Following = "The realm's events are read every 2 s, and whatever they concern is looked at. Connections only.",
+    EventsOff = "The realm does not record such events, so that changes in Keycloak are found by the periodic check alone. Switch them on in the realm's settings for events. Connections only.",
     ConnectionInvalid = "The connection breaks a rule of its schema. Correct it.",
     ConnectionSecretNotFound = "The Secret that the connection logs in with does not exist. Create it.",
     ConnectionSecretInvalid = "The Secret that the connection logs in with lacks a key, or a value is empty. Add it.",

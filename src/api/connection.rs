@@ -165,6 +165,21 @@ pub struct ConnectionSync {
     /// Whether an account that somebody else disabled is switched on again; `OnSpecChange` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reenable: Option<Reenable>,
+    /// Whether the realm's admin events and user events are followed, so that a change in Keycloak is found within
+    /// seconds; `Follow` if absent. Needs the role `view-events`; without it, or where the realm records none, the
+    /// periodic check finds such changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<FollowEvents>,
+}
+
+/// Whether the events of a realm are followed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FollowEvents {
+    /// As far as the realm records them and the connection's account may read them.
+    #[default]
+    Follow,
+    /// No event is read.
+    Ignore,
 }
 
 /// When an account that somebody else disabled is switched on again.

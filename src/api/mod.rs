@@ -20,7 +20,7 @@ pub use cluster_connection::{
 };
 pub use condition::{ConditionType, Reason};
 pub use connection::{
-    CaReference, ClientCredentials, ConnectionAuth, ConnectionSync, ConnectionTls, KeycloakConnection,
+    CaReference, ClientCredentials, ConnectionAuth, ConnectionSync, ConnectionTls, FollowEvents, KeycloakConnection,
     KeycloakConnectionSpec, KeycloakConnectionStatus, ObjectKind, PasswordLogin, Reenable, SecretReference,
 };
 pub use crd::{custom_resource_definitions, render_definition};

@@ -16,6 +16,7 @@ use super::backoff::Backoff;
 use super::claims::Claims;
 use super::connection::brake::Brakes;
 use super::connection::cluster::ClusterConnections;
+use super::connection::observers::Observers;
 use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) cluster: Option<ClusterConnections>,
     /// Which account belongs to which resource, over all namespaces.
     pub(super) claims: Arc<Claims>,
+    /// What follows the events of realms.
+    pub(super) observers: Arc<Observers>,
     /// How many accounts of each connection went of late.
     pub(super) brakes: Arc<Brakes>,
     /// Under which the status keeps digests of passwords.

@@ -42,6 +42,7 @@ use backoff::Backoff;
 use claims::Claims;
 use connection::brake::Brakes;
 use connection::kind::ConnectionKind;
+use connection::observers::Observers;
 use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
 use watch::references::References;
@@ -141,12 +142,13 @@ pub async fn run(
     let (realms, brakes) = (Arc::new(RealmRegistry::default()), Arc::new(Brakes::default()));
     let wakes: Vec<_> = settings.scopes.iter().map(|_| wake_users()).collect();
     let users: Vec<_> = wakes.iter().map(|(users, _)| Arc::clone(users)).collect();
+    let observers = Arc::new(Observers::new(users.clone()));
     let cluster = settings.cluster_connections.then(|| {
         connection::cluster::watch(
             &client,
             settings.own_namespace.clone(),
             users,
-            (&realms, &brakes),
+            (&realms, &brakes, &observers),
             &metrics.controller,
         )
     });
@@ -158,6 +160,7 @@ pub async fn run(
         allowed_hosts: Patterns::ignoring_case(&settings.allowed_hosts),
         cluster,
         claims: Arc::new(Claims::of_lists(settings.scopes.len())),
+        observers,
         brakes,
         credential_key,
         metrics: metrics.controller,
@@ -216,14 +219,18 @@ fn wake_connections<K: ConnectionKind>(
     (Arc::new(WakeConnections { sender, references: References::default(), users }), woken)
 }
 
+/// What is kept for each connection.
+type PerConnection<'a> = (&'a Arc<RealmRegistry>, &'a Arc<Brakes>, &'a Arc<Observers>);
+
 /// What is forgotten with a connection.
 fn connection_gone(
-    realms: &Arc<RealmRegistry>,
-    brakes: &Arc<Brakes>,
+    (realms, brakes, observers): PerConnection<'_>,
     backoff: &Arc<Backoff>,
 ) -> impl Fn(&ConnectionName, &str) + use<> {
-    let (realms, brakes, backoff) = (Arc::clone(realms), Arc::clone(brakes), Arc::clone(backoff));
+    let (realms, brakes) = (Arc::clone(realms), Arc::clone(brakes));
+    let (observers, backoff) = (Arc::clone(observers), Arc::clone(backoff));
     move |name, uid| {
+        observers.forget(name);
         realms.forget(name);
         brakes.connection_gone(uid);
         backoff.forget(uid);
@@ -267,7 +274,7 @@ async fn watch_scope(
             backoff.forget(uid);
         }
     };
-    let gone = connection_gone(&shared.realms, &shared.brakes, &backoff);
+    let gone = connection_gone((&shared.realms, &shared.brakes, &shared.observers), &backoff);
     let (connections, changed_connections) =
         watch::connections(scope.api(&shared.client), wake_connections, |c| key_of(c).0, gone, &shared.metrics);
     let (users, changed_users) = watch::users(

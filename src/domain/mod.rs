@@ -10,6 +10,7 @@ mod diff;
 mod digest;
 mod effective;
 mod ending;
+mod feed;
 mod grants;
 mod name;
 mod observed;
@@ -32,6 +33,7 @@ pub use diff::{DiffInput, diff, differs_in_attributes};
 pub use digest::{CredentialKey, Digest};
 pub use effective::{GrantRule, RealmKind, RightGrants, RightRefusal, RightsGraph};
 pub use ending::{Ending, Expiry};
+pub use feed::{Cursor, FEED_OVERLAP, FEED_PAGE, FeedEvent, FeedRequest, NextPage, Seen, Touched};
 pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{
     AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,

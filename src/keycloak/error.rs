@@ -10,7 +10,7 @@ use rustls::CertificateError;
 use super::Operation;
 
 /// A request that failed.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {kind}")]
 pub struct KeycloakError {
     /// What was tried.

@@ -63,11 +63,17 @@ pub enum Operation {
     JoinGroup,
     /// `DELETE /users/{id}/groups/{id}`
     LeaveGroup,
+    /// `GET /events/config`
+    GetEventsConfig,
+    /// `GET /admin-events`
+    GetAdminEvents,
+    /// `GET /events`
+    GetUserEvents,
 }
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -97,6 +103,9 @@ impl Operation {
         Self::RemoveRoles,
         Self::JoinGroup,
         Self::LeaveGroup,
+        Self::GetEventsConfig,
+        Self::GetAdminEvents,
+        Self::GetUserEvents,
     ];
 
     /// Whether the call changes something in Keycloak.
@@ -130,7 +139,10 @@ impl Operation {
             | Self::GetClient
             | Self::GetGroup
             | Self::GetRealmDefaults
-            | Self::GetRequiredActions => false,
+            | Self::GetRequiredActions
+            | Self::GetEventsConfig
+            | Self::GetAdminEvents
+            | Self::GetUserEvents => false,
         }
     }
 
@@ -167,6 +179,9 @@ impl Operation {
             Self::RemoveRoles => "remove_roles",
             Self::JoinGroup => "join_group",
             Self::LeaveGroup => "leave_group",
+            Self::GetEventsConfig => "get_events_config",
+            Self::GetAdminEvents => "get_admin_events",
+            Self::GetUserEvents => "get_user_events",
         }
     }
 }
@@ -181,6 +196,9 @@ impl Operation {
             | Self::GetComposites
             | Self::GetRealmDefaults
             | Self::GetRequiredActions => "role view-realm of realm-management",
+            Self::GetEventsConfig | Self::GetAdminEvents | Self::GetUserEvents => {
+                "role view-events of realm-management"
+            }
             Self::GetClient | Self::GetClientRole => "role view-clients of realm-management",
             Self::GetEffectiveRoles => "roles manage-users and view-clients of realm-management",
             Self::AddRoles | Self::RemoveRoles => {
@@ -272,6 +290,9 @@ impl fmt::Display for Operation {
             Self::RemoveRoles => "taking roles from the account",
             Self::JoinGroup => "adding the account to a group",
             Self::LeaveGroup => "taking the account out of a group",
+            Self::GetEventsConfig => "reading which events the realm records",
+            Self::GetAdminEvents => "reading the realm's admin events",
+            Self::GetUserEvents => "reading the realm's user events",
         })
     }
 }

@@ -12,6 +12,7 @@ use super::address::{ForbiddenAddress, Lookup, Resolver, SystemLookup, check_lit
 use super::answer_body::AnswerBody;
 use super::auth::{Token, time_of_use};
 use super::error::{certificate_problem, password_problem, validation_problem};
+use super::own_writes::OwnWrites;
 use super::wire::{ErrorRepresentation, TokenResponse};
 use super::{
     ConflictWith, ErrorKind, Fence, FieldError, Kept, KeycloakError, KeycloakMetrics, Login, Operation, secret_body,
@@ -92,6 +93,7 @@ pub struct Client {
     token: Kept<Token, KeycloakError>,
     metrics: KeycloakMetrics,
     fence: Fence,
+    pub(super) own_writes: OwnWrites,
     /// Since when every answer has been that the realm does not exist.
     absent_since: Mutex<Option<Instant>>,
 }
@@ -143,7 +145,15 @@ impl Client {
             builder = builder.tls_certs_only([]);
         }
         let (token, absent_since) = (Kept::default(), Mutex::new(None));
-        Ok(Self { http: builder.build()?, server, token, metrics, fence, absent_since })
+        Ok(Self {
+            http: builder.build()?,
+            server,
+            token,
+            metrics,
+            fence,
+            own_writes: OwnWrites::default(),
+            absent_since,
+        })
     }
 
     /// A request below `/admin/realms/{realm}`, each segment encoded.
@@ -224,12 +234,24 @@ impl Client {
         if operation.is_change() && !self.fence.allows(REQUEST_TIMEOUT) {
             return Err(KeycloakError { operation, kind: ErrorKind::Fenced });
         }
+        let (http, request) = request.build_split();
+        let noted = request.as_ref().ok().and_then(|request| self.own_writes.note(operation, request.url().path()));
         let started = Instant::now();
-        let outcome = receive(request).await;
+        let outcome = match request {
+            Ok(request) => receive(RequestBuilder::from_parts(http, request)).await,
+            Err(error) => Err(no_answer(&error)),
+        };
         let status = outcome.as_ref().ok().map(|received| received.status.as_u16());
         self.metrics.count(operation, status, started.elapsed());
-        let interpret = |received: Received| received.interpret(operation);
-        outcome.and_then(interpret).map_err(|kind| KeycloakError { operation, kind })
+        let outcome = outcome.and_then(|received| received.interpret(operation));
+        if let Ok(Answer { location: Some(account), .. }) = &outcome {
+            self.own_writes.note(operation, account);
+        }
+        // Whoever does not know what came of a request wants to be told.
+        if let (Err(_), Some((event, path))) = (&outcome, noted) {
+            self.own_writes.take(event, &path);
+        }
+        outcome.map_err(|kind| KeycloakError { operation, kind })
     }
 }
 

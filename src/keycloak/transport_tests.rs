@@ -13,6 +13,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::domain::{BirthMark, Editors, NewUser, ObjectId, ProfileUpdate, Right, RightName, UnmanagedPolicy, UserId};
+use crate::keycloak::Feed;
 
 const ID: &str = "8c7d2f3e-0000-4000-8000-000000000000";
 const PASSWORD: &str = "correct-horse-battery";
@@ -45,6 +46,7 @@ fn client_of(server: Server) -> Client {
         token: Kept::default(),
         metrics: KeycloakMetrics::default(),
         fence: open(),
+        own_writes: OwnWrites::default(),
         absent_since: Mutex::new(None),
     }
 }
@@ -128,6 +130,9 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::RemoveRoles => client.remove_roles(&id(), None, &[role()]).await,
         Operation::JoinGroup => client.join_group(&id(), &object_id()).await,
         Operation::LeaveGroup => client.leave_group(&id(), &object_id()).await,
+        Operation::GetEventsConfig => client.recorded_feeds().await.map(drop),
+        Operation::GetAdminEvents => client.newest_event(Feed::AdminEvents).await.map(drop),
+        Operation::GetUserEvents => client.newest_event(Feed::UserEvents).await.map(drop),
     }
 }
 

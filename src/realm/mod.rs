@@ -3,12 +3,14 @@
 //! May use `keycloak` and `domain`; knows nothing of Kubernetes.
 
 mod directory;
+mod observer;
 mod registry;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use directory::{Directory, Use};
+pub use observer::Observer;
 pub use registry::{ConnectionName, RealmRegistry};
 
 use crate::domain::{PasswordPolicy, UserProfile};

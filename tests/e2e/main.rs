@@ -26,6 +26,7 @@ mod conversion;
 mod crashes;
 mod credentials;
 mod deletion;
+mod drift;
 mod enabled;
 mod ending;
 mod failures;

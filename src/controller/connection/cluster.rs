@@ -16,7 +16,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::brake::Brakes;
 use super::selection::{self, Namespace};
 use super::{self as connections, ClusterContext};
 use crate::api::{ClusterKeycloakConnection, KeycloakConnectionSpec};
@@ -27,9 +26,11 @@ use crate::controller::metrics::ControllerMetrics;
 use crate::controller::reconcile::dereference::{Connection, Declared, open, version_of};
 use crate::controller::watch::wake::WakeUsers;
 use crate::controller::watch::{self, Scope};
-use crate::controller::{Ended, LISTING_LIMIT, connection_gone, controller_of, drain, give_up, wake_connections};
+use crate::controller::{
+    Ended, LISTING_LIMIT, PerConnection, connection_gone, controller_of, drain, give_up, wake_connections,
+};
 use crate::domain::Grants;
-use crate::realm::{ConnectionName, RealmRegistry};
+use crate::realm::ConnectionName;
 
 /// The shared connections, and what they refer to in the operator's own namespace.
 pub(in crate::controller) struct ClusterConnections {
@@ -72,7 +73,7 @@ pub(in crate::controller) fn watch(
     client: &Client,
     namespace: String,
     users: Vec<Arc<WakeUsers>>,
-    (realms, brakes): (&Arc<RealmRegistry>, &Arc<Brakes>),
+    kept: PerConnection<'_>,
     metrics: &ControllerMetrics,
 ) -> (ClusterConnections, ClusterWatch) {
     let (wake, woken) = wake_connections(users);
@@ -81,7 +82,7 @@ pub(in crate::controller) fn watch(
     let referents = Arc::clone(&wake);
     let versions = watch::spawn_versions(&own, client, move |changed| referents.changed(changed), &mut caches);
     let backoff = Arc::new(Backoff::default());
-    let gone = connection_gone(realms, brakes, &backoff);
+    let gone = connection_gone(kept, &backoff);
     let objects = namespace.clone();
     let (connections, changed) =
         watch::connections(Api::all(client.clone()), wake, move |_| objects.clone(), gone, metrics);

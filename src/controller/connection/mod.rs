@@ -3,31 +3,39 @@
 pub(super) mod brake;
 pub(super) mod cluster;
 pub(super) mod kind;
+pub(super) mod observers;
 mod selection;
+mod status;
 mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use tracing::{error, warn};
 
-use crate::api::{ClusterKeycloakConnection, ConditionType, KeycloakConnection, KeycloakConnectionStatus, Reason};
+use crate::api::{ClusterKeycloakConnection, FollowEvents, KeycloakConnection};
 use crate::controller::backoff::{Backoff, jittered};
 use crate::controller::context::{Context, Shared, key_of};
 use crate::controller::error::{Class, DereferenceError, Error, ObserveError, within};
 use crate::controller::reconcile::dereference::{self, Declared};
 use crate::controller::reconcile::owner;
 use crate::controller::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
+use crate::keycloak::Feed;
 use kind::ConnectionKind;
+use observers::FeedState;
+use status::status;
 
 /// How often a connection that works is tried again.
 const RECHECK: Duration = Duration::from_mins(10);
+/// How often where events are followed: a realm may begin or cease to record them.
+const FEEDS_RECHECK: Duration = Duration::from_mins(1);
+
+/// What is known of the feeds that a connection asks to be followed.
+type Feeds = Vec<(Feed, FeedState)>;
 
 /// What the passes over shared connections share.
 pub(super) struct ClusterContext {
@@ -62,11 +70,12 @@ async fn pass<K: ConnectionKind>(
     if connection.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let result = within(PASS_LIMIT, attempt(shared, declared)).await;
+    let follow = connection.spec().sync.as_ref().and_then(|sync| sync.events).unwrap_or_default();
+    let result = within(PASS_LIMIT, attempt(shared, declared, follow)).await;
     within(REPORT_LIMIT, report(shared, connection, &result)).await?;
-    result?;
+    let feeds = result?;
     backoff.forget(&connection.uid().unwrap_or_default());
-    Ok(Action::requeue(jittered(RECHECK)))
+    Ok(Action::requeue(jittered(if feeds.is_empty() { RECHECK } else { FEEDS_RECHECK })))
 }
 
 /// When to try again after an error; kube calls this.
@@ -79,13 +88,28 @@ pub(super) fn after_error(backoff: &Backoff, connection: &impl ConnectionKind, e
     })
 }
 
-async fn attempt(shared: &Shared, declared: Result<Declared<'_>, DereferenceError>) -> Result<(), Error> {
+async fn attempt(
+    shared: &Shared,
+    declared: Result<Declared<'_>, DereferenceError>,
+    follow: FollowEvents,
+) -> Result<Feeds, Error> {
     let open = dereference::open(shared, &declared?).await?;
     open.realm.client().user_profile().await.map_err(ObserveError::from)?;
-    owner::trusted(shared, &open).await.map(drop)
+    owner::trusted(shared, &open).await?;
+    match follow {
+        FollowEvents::Follow => Ok(shared.observers.update(&open.name, &open.realm).await.into()),
+        FollowEvents::Ignore => {
+            shared.observers.forget(&open.name);
+            Ok(Feeds::new())
+        }
+    }
 }
 
-async fn report<K: ConnectionKind>(shared: &Shared, connection: &K, result: &Result<(), Error>) -> Result<(), Error> {
+async fn report<K: ConnectionKind>(
+    shared: &Shared,
+    connection: &K,
+    result: &Result<Feeds, Error>,
+) -> Result<(), Error> {
     let status = status(connection, result);
     if connection.status() == Some(&status) {
         return Ok(());
@@ -111,43 +135,6 @@ async fn report<K: ConnectionKind>(shared: &Shared, connection: &K, result: &Res
         publish(shared, connection, error).await;
     }
     Ok(())
-}
-
-fn status(connection: &impl ConnectionKind, result: &Result<(), Error>) -> KeycloakConnectionStatus {
-    let condition = |type_: ConditionType, status: &str, reason: Reason, message: String| {
-        let before = connection.status().into_iter().flat_map(|status| &status.conditions);
-        let unchanged = before.into_iter().find(|c| c.type_ == type_.as_str() && c.status == status);
-        Condition {
-            type_: type_.as_str().to_owned(),
-            status: status.to_owned(),
-            reason: reason.as_str().to_owned(),
-            message,
-            observed_generation: connection.meta().generation,
-            last_transition_time: unchanged.map_or_else(|| Time(Timestamp::now()), |c| c.last_transition_time.clone()),
-        }
-    };
-    let mut conditions = match result {
-        Ok(()) => {
-            vec![condition(ConditionType::Ready, "True", Reason::Synced, "logged in, and read the user profile".into())]
-        }
-        Err(error) => {
-            let (reason, class) = error.verdict();
-            let progress = match class {
-                Class::Transient(_) | Class::Waiting => ConditionType::Reconciling,
-                Class::Misconfigured | Class::Terminal => ConditionType::Stalled,
-            };
-            vec![
-                condition(ConditionType::Ready, "False", reason, error.to_string()),
-                condition(progress, "True", reason, error.to_string()),
-            ]
-        }
-    };
-    if !connection.spec().url.starts_with("https://") {
-        let message = "url is http: passwords and tokens travel in clear text".to_owned();
-        conditions.push(condition(ConditionType::InsecureTransport, "True", Reason::PlainHttp, message));
-    }
-    let deletions = connection.status().and_then(|status| status.deletions.clone());
-    KeycloakConnectionStatus { observed_generation: connection.meta().generation, conditions, deletions }
 }
 
 /// An event about what lies in no namespace would lie in `default`, where the operator has no right to any.

@@ -1,15 +1,17 @@
-//! Who refers to what, so that a changed Secret wakes the users that it concerns and no others.
+//! Who refers to what, so that a changed Secret, account or role wakes the users that it concerns and no others.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
+use crate::domain::Touched;
+
 /// An object that others refer to, by kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::controller) struct Referent {
-    pub(super) kind: ReferentKind,
-    pub(super) namespace: String,
-    pub(super) name: String,
+    pub(in crate::controller) kind: ReferentKind,
+    pub(in crate::controller) namespace: String,
+    pub(in crate::controller) name: String,
 }
 
 /// Kinds of object that others refer to.
@@ -22,6 +24,26 @@ pub(in crate::controller) enum ReferentKind {
     Namespace,
     /// A connection's wish to let held deletions go; it concerns those who are being deleted.
     Allowance,
+    /// An account, by its id in Keycloak.
+    Account,
+    /// A group, by its id in Keycloak.
+    Group,
+    /// A role, by its id in Keycloak.
+    Role,
+    /// A role, by its name.
+    RoleNamed,
+}
+
+impl From<Touched> for Referent {
+    fn from(touched: Touched) -> Self {
+        let (kind, name) = match touched {
+            Touched::Account(id) => (ReferentKind::Account, id.as_str().to_owned()),
+            Touched::Group(id) => (ReferentKind::Group, id.as_str().to_owned()),
+            Touched::Role(id) => (ReferentKind::Role, id.as_str().to_owned()),
+            Touched::RoleNamed(name) => (ReferentKind::RoleNamed, name),
+        };
+        Self { kind, namespace: String::new(), name }
+    }
 }
 
 /// Namespace and name of an object that refers to others.

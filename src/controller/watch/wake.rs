@@ -10,6 +10,7 @@ use super::references::{References, Referent, ReferentKind};
 use crate::api::{self, ConnectionAuth, KeycloakConnectionSpec, KeycloakUser, ObjectKind};
 use crate::controller::connection::kind::ConnectionKind;
 use crate::controller::context::key_of;
+use crate::domain::{ObjectId, Touched, UserId};
 
 /// The users of one scope.
 pub(in crate::controller) struct WakeUsers {
@@ -92,7 +93,24 @@ pub(super) fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
             Referent { kind: ReferentKind::Namespace, namespace: String::new(), name: namespace.clone() },
         ],
     };
-    secrets.chain(connection).chain(allowance).collect()
+    secrets.chain(connection).chain(allowance).chain(in_keycloak(user)).collect()
+}
+
+/// What of a realm concerns a user, as far as the resource knows it: the account and the rights on the status by their
+/// ids, declared roles by their names too.
+fn in_keycloak(user: &KeycloakUser) -> impl Iterator<Item = Referent> + use<'_> {
+    let status = user.status.clone().unwrap_or_default();
+    let (owned, preexisting) = (status.owned, status.preexisting);
+    let realm_roles = owned.realm_roles.into_iter().chain(preexisting.realm_roles).map(|role| role.id);
+    let client_roles = owned.client_roles.into_iter().chain(preexisting.client_roles).map(|role| role.id);
+    let groups = owned.groups.into_iter().chain(preexisting.groups).map(|group| group.id);
+    let declared = &user.spec;
+    let names = declared.realm_roles.iter().chain(declared.client_roles.iter().flat_map(|of| &of.roles));
+    let account = status.user_id.and_then(|id| UserId::parse(&id)).map(Touched::Account);
+    let roles = realm_roles.chain(client_roles).filter_map(|id| ObjectId::parse(&id)).map(Touched::Role);
+    let groups = groups.filter_map(|id| ObjectId::parse(&id)).map(Touched::Group);
+    let names = names.cloned().map(Touched::RoleNamed);
+    account.into_iter().chain(roles).chain(groups).chain(names).map(Referent::from)
 }
 
 /// What a connection refers to, in the namespace of its objects.

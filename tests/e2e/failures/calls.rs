@@ -76,6 +76,9 @@ impl Trigger {
     /// Something that makes the operator make that call.
     pub fn of(operation: Operation) -> Self {
         match operation {
+            Operation::GetEventsConfig | Operation::GetAdminEvents | Operation::GetUserEvents => {
+                unreachable!("no account depends on a feed; see `drift`")
+            }
             Operation::GetToken => Self::Connect,
             Operation::CreateUser | Operation::GetUserProfile => Self::Create,
             Operation::GetUser => Self::Ask,
@@ -136,10 +139,19 @@ pub fn may_be_repeated(event: &str) -> bool {
     event.ends_with("/logout")
 }
 
+/// Every call that the state of an account can depend on.
+pub fn calls_for_accounts() -> impl Iterator<Item = Operation> {
+    let feeds = [Operation::GetEventsConfig, Operation::GetAdminEvents, Operation::GetUserEvents];
+    Operation::ALL.into_iter().filter(move |operation| !feeds.contains(operation))
+}
+
 /// Whether that is the call.
 pub fn is_call(operation: Operation, call: &Call) -> bool {
     let (method, form) = match operation {
         Operation::GetToken => (Method::POST, "/realms/{}/protocol/openid-connect/token"),
+        Operation::GetEventsConfig => (Method::GET, "/admin/realms/{}/events/config"),
+        Operation::GetAdminEvents => (Method::GET, "/admin/realms/{}/admin-events"),
+        Operation::GetUserEvents => (Method::GET, "/admin/realms/{}/events"),
         Operation::GetUser => (Method::GET, "/admin/realms/{}/users/{id}"),
         Operation::FindUsers => (Method::GET, "/admin/realms/{}/users"),
         Operation::CreateUser => (Method::POST, "/admin/realms/{}/users"),

@@ -13,7 +13,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::calls::{Trigger, is_call};
+use super::calls::{Trigger, calls_for_accounts, is_call};
 use super::subject::{Stage, Subject};
 use super::weather::Weather;
 use crate::support::{Authority, Call, Door, Flaw, World, condition, eventually};
@@ -83,7 +83,7 @@ impl<'a> Setting<'a> {
             unknown: door(&other, None),
             before: HashMap::new(),
         };
-        let counts = Operation::ALL.map(async |call| (call, setting.calls_before(call).await));
+        let counts = calls_for_accounts().map(async |call| (call, setting.calls_before(call).await));
         setting.before = join_all(counts).await.into_iter().collect();
         setting
     }

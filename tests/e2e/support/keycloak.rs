@@ -28,6 +28,16 @@ pub fn adoptable() -> Value {
     })
 }
 
+/// Settings of a realm whose events the operator may read.
+pub fn with_events() -> Value {
+    let roles = ["manage-users", "view-realm", "view-clients", "view-events"];
+    json!({
+        "eventsEnabled": true, "registrationAllowed": true,
+        "users": [{ "username": format!("service-account-{OPERATOR_CLIENT}"), "enabled": true,
+            "serviceAccountClientId": OPERATOR_CLIENT, "clientRoles": { "realm-management": roles } }],
+    })
+}
+
 impl Admin {
     /// An administrator of that realm of the bed's Keycloak.
     pub fn of_bed(realm: &str) -> Self {
@@ -208,6 +218,14 @@ impl Admin {
         let body: Value = response.json().await.expect("an answer is JSON");
         let token = |name: &str| body[name].as_str().map(str::to_owned).ok_or_else(|| body.to_string());
         Ok(Session { access_token: token("access_token")?, refresh_token: token("refresh_token")? })
+    }
+
+    /// A change that somebody makes to their own account, as the account console sends it.
+    pub async fn edit_own_account(&self, session: &Session, account: Value) {
+        let url = format!("{}/realms/{}/account", self.url, self.realm);
+        let request = self.http.post(url).json(&account).header("accept", "application/json");
+        let response = request.bearer_auth(&session.access_token).send().await.expect("Keycloak answers");
+        assert!(response.status().is_success(), "{}", response.status());
     }
 
     /// Whether Keycloak itself still takes the access token.

@@ -16,7 +16,7 @@ pub use chart::Chart;
 pub use fault_proxy::{
     Answer, Authority, Call, Door, Fault, FaultProxy, Flaw, Kill, Ledger, Moment, Record, Server, is_uuid,
 };
-pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable};
+pub use keycloak::{Admin, OPERATOR_CLIENT, OPERATOR_SECRET, Session, adoptable, with_events};
 pub use operator::{CONCURRENCY, ChildOperator, Operator, free_port, settings};
 pub use second_keycloak::SecondKeycloak;
 pub use second_kubernetes::SecondKubernetes;

@@ -1,0 +1,159 @@
+//! Feeds of events: whom to look at, and whether something was missed.
+//!
+//! Events only say where to look. They come late (one was seen 320 ms behind a newer one), hundreds of them carry one
+//! millisecond, and they can be deleted; all times here are the server's, so its clock is the only one that counts.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{ObjectId, UserId};
+
+/// So much of a feed is read again by each poll, in milliseconds: an event that is written down late is found in it.
+pub const FEED_OVERLAP: i64 = 60_000;
+/// Events of one page.
+pub const FEED_PAGE: usize = 200;
+/// Most events of one page, where more than a page carry one millisecond.
+const LARGEST_PAGE: usize = FEED_PAGE << 4;
+
+/// An event, as far as it matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEvent {
+    /// Keycloak's id of the event.
+    pub id: String,
+    /// When, in milliseconds, by the server's clock.
+    pub time: i64,
+    /// What it is about, if that can concern an account.
+    pub touched: Option<Touched>,
+    /// Of an admin event, what it says was done, and to what: `operationType` and `resourcePath`.
+    pub done: Option<(String, String)>,
+}
+
+/// Whom or what an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Touched {
+    /// An account, its rights or its credentials.
+    Account(UserId),
+    /// A group.
+    Group(ObjectId),
+    /// A role, by its id.
+    Role(ObjectId),
+    /// A role of the realm or of a client, by its name.
+    RoleNamed(String),
+}
+
+impl Touched {
+    /// What the `resourcePath` of an admin event points to. Its type does not say: a partial import writes `REALM`
+    /// events about accounts (26.7). Paths are below the realm; changes of the realm itself have none.
+    #[must_use]
+    pub fn by_path(path: &str) -> Option<Self> {
+        let mut segments = path.split('/');
+        match (segments.next()?, segments.next()?) {
+            ("users", id) => UserId::parse(id).map(Self::Account),
+            ("groups", id) => ObjectId::parse(id).map(Self::Group),
+            ("roles-by-id", id) => ObjectId::parse(id).map(Self::Role),
+            ("roles", name) => Some(Self::RoleNamed(name.to_owned())),
+            ("clients", _) if segments.next() == Some("roles") => {
+                segments.next().map(|name| Self::RoleNamed(name.to_owned()))
+            }
+            ("attack-detection", "brute-force") if segments.next() == Some("users") => {
+                segments.next().and_then(UserId::parse).map(Self::Account)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A part of a feed: the oldest events first, from a moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedRequest {
+    /// No event before this is asked for, in milliseconds.
+    pub from: i64,
+    /// At most so many.
+    pub max: usize,
+}
+
+/// What follows a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextPage {
+    /// Nothing: it was the last one.
+    None,
+    /// Another one.
+    Ask(FeedRequest),
+    /// More events carry one millisecond than a page can have.
+    TooMany,
+}
+
+impl FeedRequest {
+    /// The page that comes after this one. Never by offset: among events of one millisecond the order changes from one
+    /// request to the next, and a quarter of them was seen to be lost that way. The next page begins with the last
+    /// millisecond of this one; a page that is all one millisecond is asked for again, twice as large.
+    #[must_use]
+    pub fn after(self, page: &[FeedEvent]) -> NextPage {
+        if page.len() < self.max {
+            return NextPage::None;
+        }
+        let newest = page.iter().map(|event| event.time).max().unwrap_or(self.from);
+        if newest > self.from {
+            NextPage::Ask(Self { from: newest, max: FEED_PAGE })
+        } else if self.max < LARGEST_PAGE {
+            NextPage::Ask(Self { from: self.from, max: self.max * 2 })
+        } else {
+            NextPage::TooMany
+        }
+    }
+}
+
+/// How far a feed has been read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    newest: Option<i64>,
+    known: HashSet<(i64, String)>,
+}
+
+/// What a poll has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whom or what somebody else has changed.
+    pub touched: BTreeSet<Touched>,
+    /// Events may be missing: everything is to be looked at.
+    pub gap: bool,
+}
+
+impl Cursor {
+    /// Begins with a feed whose newest event has that time; the events before it by the overlap count as new.
+    #[must_use]
+    pub fn at(newest: Option<i64>) -> Self {
+        Self { newest, known: HashSet::new() }
+    }
+
+    /// The first page of a poll.
+    #[must_use]
+    pub fn request(&self) -> FeedRequest {
+        let from = self.newest.map_or(0, |newest| newest.saturating_sub(FEED_OVERLAP).max(0));
+        FeedRequest { from, max: FEED_PAGE }
+    }
+
+    /// Takes in all events of a poll, in any order, and some of them twice. `is_own` is asked once of each that is new.
+    /// If the newest that was known is not among them, somebody has deleted events, and newer ones may be gone too.
+    pub fn take(&mut self, events: Vec<FeedEvent>, mut is_own: impl FnMut(&FeedEvent) -> bool) -> Seen {
+        let newest_known = self.known.iter().map(|(time, _)| *time).max();
+        let is_known = |event: &FeedEvent| self.known.contains(&(event.time, event.id.clone()));
+        let gap = newest_known.is_some_and(|newest| !events.iter().filter(|event| event.time == newest).any(is_known));
+        let mut touched = BTreeSet::new();
+        if gap {
+            self.known.clear();
+        }
+        for event in events {
+            self.newest = self.newest.max(Some(event.time));
+            if self.known.insert((event.time, event.id.clone())) && !is_own(&event) {
+                touched.extend(event.touched);
+            }
+        }
+        let from = self.request().from;
+        self.known.retain(|(time, _)| *time >= from);
+        Seen { touched, gap }
+    }
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

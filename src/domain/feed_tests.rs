@@ -1,0 +1,166 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+fn event(id: usize, time: i64) -> FeedEvent {
+    let touched = UserId::parse(&format!("user-{id}")).map(Touched::Account);
+    FeedEvent { id: format!("event-{id}"), time, touched, done: None }
+}
+
+fn account(id: usize) -> Touched {
+    Touched::Account(UserId::parse(&format!("user-{id}")).unwrap())
+}
+
+/// What a server answers: the oldest first, those of one millisecond in another order each time.
+fn answer(events: &[FeedEvent], request: FeedRequest, seed: usize) -> Vec<FeedEvent> {
+    let mut found: Vec<FeedEvent> = events.iter().filter(|event| event.time >= request.from).cloned().collect();
+    let len = found.len().max(1);
+    found.rotate_left(seed % len);
+    found.sort_by_key(|event| event.time);
+    found.truncate(request.max);
+    found
+}
+
+/// All pages of a poll; `None` where a millisecond has too many.
+fn pages(events: &[FeedEvent], cursor: &Cursor) -> Option<Vec<FeedEvent>> {
+    let (mut request, mut all) = (cursor.request(), Vec::new());
+    for seed in 0..1000 {
+        let page = answer(events, request, seed * 7);
+        let next = request.after(&page);
+        all.extend(page);
+        match next {
+            NextPage::None => return Some(all),
+            NextPage::Ask(next) => request = next,
+            NextPage::TooMany => return None,
+        }
+    }
+    panic!("the pages do not end");
+}
+
+fn poll(cursor: &mut Cursor, events: &[FeedEvent]) -> Seen {
+    let all = pages(events, cursor).expect("not too many");
+    cursor.take(all, |_| false)
+}
+
+#[test]
+fn each_event_is_new_once() {
+    let mut cursor = Cursor::at(None);
+    assert_eq!(poll(&mut cursor, &[]), Seen::default());
+    let mut events = vec![event(1, 1000)];
+    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(1)].into(), gap: false });
+    assert_eq!(poll(&mut cursor, &events), Seen::default());
+    events.push(event(2, 1000));
+    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(2)].into(), gap: false });
+}
+
+#[test]
+fn an_event_that_is_written_down_late_is_found() {
+    let mut cursor = Cursor::at(Some(1_000_000));
+    let mut events = vec![event(1, 1_000_000)];
+    poll(&mut cursor, &events);
+    events.push(event(2, 1_000_000 - FEED_OVERLAP));
+    assert_eq!(poll(&mut cursor, &events).touched, [account(2)].into());
+}
+
+#[test]
+fn events_of_this_process_wake_nobody() {
+    let mut cursor = Cursor::at(None);
+    let (mut asked, events) = (Vec::new(), [event(1, 1000), event(2, 1000)]);
+    for _ in 0..2 {
+        let seen = cursor.take(events.to_vec(), |event| {
+            asked.push(event.id.clone());
+            event.id == "event-1"
+        });
+        assert!(!seen.touched.contains(&account(1)));
+    }
+    assert_eq!(asked, ["event-1", "event-2"], "each is asked of once, or a note would answer for two events");
+}
+
+#[test]
+fn deleted_events_are_a_gap_once() {
+    let mut cursor = Cursor::at(None);
+    poll(&mut cursor, &[event(1, 1000), event(2, 2000)]);
+    assert_eq!(poll(&mut cursor, &[event(3, 3000)]), Seen { touched: [account(3)].into(), gap: true });
+    assert_eq!(poll(&mut cursor, &[event(3, 3000)]), Seen::default());
+    assert!(poll(&mut cursor, &[]).gap);
+    assert!(!poll(&mut cursor, &[]).gap);
+}
+
+#[test]
+fn old_events_that_expire_are_no_gap() {
+    let mut cursor = Cursor::at(None);
+    poll(&mut cursor, &[event(1, 1000), event(2, 2000)]);
+    assert_eq!(poll(&mut cursor, &[event(2, 2000)]), Seen::default());
+}
+
+#[test]
+fn three_hundred_events_of_one_millisecond_are_all_found() {
+    let events: Vec<FeedEvent> = (0..300).map(|id| event(id, 5_000_000)).collect();
+    let seen = poll(&mut Cursor::at(Some(5_000_000)), &events);
+    assert_eq!(seen.touched.len(), 300);
+}
+
+#[test]
+fn more_events_than_a_page_can_have_are_told() {
+    let events: Vec<FeedEvent> = (0..=LARGEST_PAGE).map(|id| event(id, 5_000_000)).collect();
+    assert_eq!(pages(&events, &Cursor::at(Some(5_000_000 + FEED_OVERLAP))), None);
+}
+
+#[test]
+fn nothing_is_kept_of_what_is_not_read_again() {
+    let mut cursor = Cursor::at(None);
+    poll(&mut cursor, &[event(1, 1000)]);
+    poll(&mut cursor, &[event(1, 1000), event(2, 1001 + FEED_OVERLAP)]);
+    assert_eq!(cursor.known.len(), 1);
+}
+
+#[test]
+fn paths_say_whom_an_event_is_about() {
+    let id = "4f3b2f1c-0000-4000-8000-000000000001";
+    let (user, object) = (UserId::parse(id).unwrap(), ObjectId::parse(id).unwrap());
+    let about = [
+        (format!("users/{id}"), Some(Touched::Account(user.clone()))),
+        (format!("users/{id}/groups/other"), Some(Touched::Account(user.clone()))),
+        (format!("users/{id}/role-mappings/realm"), Some(Touched::Account(user.clone()))),
+        (format!("users/{id}/reset-password"), Some(Touched::Account(user.clone()))),
+        (format!("attack-detection/brute-force/users/{id}"), Some(Touched::Account(user))),
+        (format!("groups/{id}"), Some(Touched::Group(object.clone()))),
+        (format!("groups/{id}/role-mappings/realm"), Some(Touched::Group(object.clone()))),
+        (format!("roles-by-id/{id}"), Some(Touched::Role(object))),
+        ("roles/staff".to_owned(), Some(Touched::RoleNamed("staff".to_owned()))),
+        (format!("clients/{id}/roles/viewer"), Some(Touched::RoleNamed("viewer".to_owned()))),
+        (format!("clients/{id}"), None),
+        ("users".to_owned(), None),
+        (String::new(), None),
+        ("events/config".to_owned(), None),
+        ("users/a b".to_owned(), None),
+    ];
+    for (path, expected) in about {
+        assert_eq!(Touched::by_path(&path), expected, "{path}");
+    }
+}
+
+proptest! {
+    /// However many events carry one millisecond, in whatever order, however late (within the overlap), in however many
+    /// polls: each is new exactly once, and nothing is taken for a gap.
+    #[test]
+    fn no_event_is_missed_and_none_comes_twice(
+        polls in vec(vec((0_i64..4, 0_i64..FEED_OVERLAP), 0..450), 1..4)
+    ) {
+        let (mut cursor, mut events, mut clock) = (Cursor::at(None), Vec::new(), FEED_OVERLAP);
+        for poll_events in polls {
+            let first = events.len();
+            for (step, late) in poll_events {
+                // Most are of one of few milliseconds; every fourth comes late.
+                let time = if step == 3 { clock - late } else { clock + step };
+                events.push(event(events.len(), time));
+            }
+            let newest = events.iter().map(|event| event.time).max().unwrap_or(clock);
+            let seen = poll(&mut cursor, &events);
+            prop_assert!(!seen.gap);
+            prop_assert_eq!(seen.touched, (first..events.len()).map(account).collect());
+            clock = newest.max(clock);
+        }
+    }
+}
