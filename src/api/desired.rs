@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::desired_rights::{exact, required_actions, rights};
+use super::desired_rights::{exact, length, required_actions, rights, together};
 use super::{Attribute, Credential, CredentialSync, KeycloakUserSpec};
 use crate::domain::{
     AttributeName, AttributeValue, DesiredUser, Flaw, MAX_ATTRIBUTES, MAX_VALUES, ProfileText, Username,
@@ -13,6 +13,8 @@ use crate::domain::{
 const MAX_CREDENTIALS: usize = 1;
 /// Longest name of an object, and of a key in one.
 const MAX_REFERENCE: usize = 253;
+/// Characters that the names of the attributes may have together: the status repeats them, and must stay small.
+const MAX_ATTRIBUTE_CHARACTERS: usize = 4096;
 
 /// A field that the schema refuses, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ fn attributes(declared: &[Attribute]) -> Result<BTreeMap<AttributeName, Vec<Attr
     if declared.len() > MAX_ATTRIBUTES {
         return Err(at("spec.attributes")(Flaw::TooMany { max: MAX_ATTRIBUTES }));
     }
+    together("spec.attributes", declared.iter().map(|attribute| length(&attribute.name)), MAX_ATTRIBUTE_CHARACTERS)?;
     let mut parsed = BTreeMap::new();
     for (index, attribute) in declared.iter().enumerate() {
         let path = format!("spec.attributes[{index}]");
@@ -174,7 +177,7 @@ mod tests {
     fn a_violation_names_the_field_and_the_flaw() {
         type Change = fn(&mut KeycloakUserSpec);
         let too_long = Flaw::TooLong { max: MAX_PROFILE_LENGTH };
-        let table: [(Change, &str, Flaw); 13] = [
+        let table: [(Change, &str, Flaw); 14] = [
             (|spec| spec.username = String::new(), "spec.username", Flaw::Blank),
             (|spec| spec.username = "a\tb".to_owned(), "spec.username", Flaw::ControlCharacters),
             (|spec| spec.first_name = Some(long(MAX_PROFILE_LENGTH + 1)), "spec.firstName", too_long.clone()),
@@ -198,6 +201,11 @@ mod tests {
                 |spec| spec.attributes = (0..=MAX_ATTRIBUTES).map(|n| attribute(&n.to_string(), &[])).collect(),
                 "spec.attributes",
                 Flaw::TooMany { max: MAX_ATTRIBUTES },
+            ),
+            (
+                |spec| spec.attributes = (0..41).map(|n| attribute(&format!("{n:0100}"), &[])).collect(),
+                "spec.attributes",
+                Flaw::TooLongTogether { max: MAX_ATTRIBUTE_CHARACTERS },
             ),
             (
                 |spec| spec.credentials[0].sync = Some(CredentialSync::Enforce),

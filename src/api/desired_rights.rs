@@ -22,6 +22,7 @@ const MAX_REQUIRED_ACTIONS: usize = 32;
 const MAX_REALM_ROLE_CHARACTERS: usize = 4096;
 const MAX_CLIENT_ROLE_CHARACTERS: usize = 4096;
 const MAX_GROUP_CHARACTERS: usize = 12288;
+const MAX_REQUIRED_ACTION_CHARACTERS: usize = 2048;
 
 /// The roles and groups of a spec.
 pub(super) fn rights(spec: &KeycloakUserSpec) -> Result<BTreeSet<RightName>, Violation> {
@@ -55,6 +56,7 @@ pub(super) fn exact(declared: &[ExactField]) -> Result<Exact, Violation> {
 pub(super) fn required_actions(declared: &[String]) -> Result<BTreeSet<String>, Violation> {
     let field = "spec.requiredActions";
     at_most(field, declared.len(), MAX_REQUIRED_ACTIONS)?;
+    together(field, declared.iter().map(|name| length(name)), MAX_REQUIRED_ACTION_CHARACTERS)?;
     let mut parsed = BTreeSet::new();
     for (index, name) in declared.iter().enumerate() {
         let field = format!("{field}[{index}]");
@@ -114,7 +116,7 @@ fn at_most(field: &str, count: usize, max: usize) -> Result<(), Violation> {
     if count > max { Err(at(field)(Flaw::TooMany { max })) } else { Ok(()) }
 }
 
-fn together(field: &str, lengths: impl Iterator<Item = usize>, max: usize) -> Result<(), Violation> {
+pub(super) fn together(field: &str, lengths: impl Iterator<Item = usize>, max: usize) -> Result<(), Violation> {
     if lengths.sum::<usize>() > max { Err(at(field)(Flaw::TooLongTogether { max })) } else { Ok(()) }
 }
 
@@ -122,13 +124,46 @@ fn once(field: &str, is_new: bool) -> Result<(), Violation> {
     if is_new { Ok(()) } else { Err(at(field)(Flaw::Duplicate)) }
 }
 
-fn length(text: &str) -> usize {
+pub(super) fn length(text: &str) -> usize {
     text.chars().count()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::api::{Attribute, desired_user};
+
+    const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+    prop_compose! {
+        /// A spec in which every list is in an order of its own.
+        fn some_order()(
+            names in Just(NAMES.map(str::to_owned).to_vec()).prop_shuffle(),
+            clients in Just(NAMES.to_vec()).prop_shuffle(),
+            values in Just(NAMES.to_vec()).prop_shuffle(),
+        ) -> KeycloakUserSpec {
+            let of_values = || values.iter().map(|value| (*value).to_owned()).collect::<Vec<String>>();
+            KeycloakUserSpec {
+                username: "john".to_owned(),
+                realm_roles: names.clone(),
+                client_roles: clients.iter().map(|name| client(name, &values)).collect(),
+                groups: names.iter().map(|name| format!("/{name}")).collect(),
+                required_actions: of_values(),
+                attributes: names.into_iter().map(|name| Attribute { name, values: vec!["x".to_owned()] }).collect(),
+                exact: vec![ExactField::Groups, ExactField::Attributes],
+                ..KeycloakUserSpec::default()
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_a_list_means_nothing(one in some_order(), other in some_order()) {
+            prop_assert_eq!(desired_user(&one).unwrap(), desired_user(&other).unwrap());
+        }
+    }
 
     fn client(client: &str, roles: &[&str]) -> ClientRoles {
         ClientRoles { client: client.to_owned(), roles: roles.iter().map(|role| (*role).to_owned()).collect() }

@@ -87,6 +87,7 @@ pub struct KeycloakUserSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(validation = Rule::new("self.map(attribute, size(attribute.name)).sum() <= 4096").message("the names of the attributes must not have more than 4096 characters together"))]
     pub attributes: Vec<Attribute>,
 
     /// Login credentials, one per type. The values are read from Secrets, never from this resource.
@@ -108,8 +109,8 @@ pub struct KeycloakUserSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["client".into()]))]
-    #[x_kube(validation = Rule::new("self.map(entry, size(entry.roles)).sum() <= 128").message("there must not be more than 128 client roles"))]
-    #[x_kube(validation = Rule::new("self.map(entry, size(entry.client) * size(entry.roles) + entry.roles.map(role, size(role)).sum()).sum() <= 4096").message("the names of clients and their roles must not have more than 4096 characters together"))]
+    #[x_kube(validation = Rule::new("self.map(entry, has(entry.roles) ? size(entry.roles) : 0).sum() <= 128").message("there must not be more than 128 client roles"))]
+    #[x_kube(validation = Rule::new("self.map(entry, has(entry.roles) ? size(entry.client) * size(entry.roles) + entry.roles.map(role, size(role)).sum() : 0).sum() <= 4096").message("the names of clients and their roles must not have more than 4096 characters together"))]
     pub client_roles: Vec<ClientRoles>,
 
     /// Groups, by path (`/staff/engineering`), owned one by one: the account leaves a group that leaves this list, and
@@ -127,6 +128,7 @@ pub struct KeycloakUserSpec {
     #[schemars(length(max = 32), inner(length(min = 1, max = 255)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('[^\\\\s]') && !name.matches('[\\\\x00-\\\\x1f\\\\x7f]'))").message("the name of a required action must not be blank, nor contain control characters"))]
+    #[x_kube(validation = Rule::new("self.map(name, size(name)).sum() <= 2048").message("the names of the required actions must not have more than 2048 characters together"))]
     pub required_actions: Vec<String>,
 
     /// Fields of which everything goes that is not declared, whoever put it there; the realm's default role and groups

@@ -30,6 +30,7 @@ pub struct ClientRoles {
     #[x_kube(validation = Rule::new("self.matches('[^\\\\s]') && !self.matches('[\\\\x00-\\\\x1f\\\\x7f]')").message("the ID of a client must not be blank, nor contain control characters"))]
     pub client: String,
     /// Names of its roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 255)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new("self.all(name, name.matches('[^\\\\s]') && !name.matches('[\\\\x00-\\\\x1f\\\\x7f]'))").message("the name of a role must not be blank, nor contain control characters"))]
