@@ -112,7 +112,8 @@ pub struct RightsInput<'a> {
     pub owned: &'a BTreeSet<Right>,
     /// What the account had before it was taken over.
     pub preexisting: &'a BTreeSet<Right>,
-    /// Of declared names; one that is not here and is held may be given.
+    /// Of declared names; one that is not here and is held may be given. A group that is held and has another id than the
+    /// verdict is not the one that is meant.
     pub verdicts: &'a BTreeMap<RightName, RightVerdict>,
     /// What the realm gives to every account.
     pub defaults: &'a BTreeSet<ObjectId>,
@@ -216,7 +217,11 @@ fn declare(input: &RightsInput<'_>, name: &RightName, plan: &mut RightsPlan, gra
     let unmet = verdict.and_then(unmet);
     // An owned right that is called otherwise by now stays ours for as long as the name that it had is declared.
     let known_as_this = input.owned.iter().filter(|right| right.name == *name && is_held(input, right));
-    match (input.held.iter().find(|right| right.name == *name), verdict) {
+    let is_meant = |right: &Right| match verdict {
+        Some(RightVerdict::Granted(granted)) => granted.id == right.id,
+        _ => true,
+    };
+    match (input.held.iter().find(|right| right.name == *name && is_meant(right)), verdict) {
         (Some(right), _) => {
             let foreign = unmet.is_some() && !has(input.owned, right);
             if !foreign && !has(input.preexisting, right) {

@@ -83,6 +83,24 @@ fn a_renamed_group_is_kept_while_its_old_name_is_declared_and_left_after() {
 }
 
 #[test]
+fn a_group_of_the_same_path_is_not_the_one_that_is_meant() {
+    let of_path = |id: ObjectId| Right { name: RightName::Group("/a/b".to_owned()), id };
+    let (meant, other) = (of_path(id("meant")), of_path(id("called-a-slash-b")));
+    let mut case = Case {
+        declared: BTreeSet::from([meant.name.clone()]),
+        held: BTreeSet::from([other.clone()]),
+        verdicts: BTreeMap::from([(meant.name.clone(), RightVerdict::Granted(meant.clone()))]),
+        ..Case::default()
+    };
+    assert_eq!(case.plan().grants, [RightsStep::JoinGroup(meant.clone())]);
+    case.held.insert(meant.clone());
+    assert!(case.plan().is_done());
+    assert_eq!(case.plan().owned, BTreeSet::from([meant.clone()]));
+    (case.owned, case.declared) = (BTreeSet::from([meant.clone()]), BTreeSet::new());
+    assert_eq!(case.plan().revocations, [RightsStep::LeaveGroup(meant)], "and the other one stays");
+}
+
+#[test]
 fn what_is_refused_is_neither_given_nor_taken_nor_owned() {
     let entry = group("/g");
     let refusal = RightRefusal { way: vec![entry.name.clone()], rule: GrantRule::AdminRole };

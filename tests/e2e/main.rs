@@ -35,6 +35,8 @@ mod leader;
 mod lifecycle;
 mod live;
 mod outages;
+mod locks;
+mod odd_names;
 mod owner_attribute;
 mod ownership;
 mod passwords;

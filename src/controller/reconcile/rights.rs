@@ -82,15 +82,17 @@ async fn defaults(pass: &Pass<'_>) -> Result<BTreeSet<ObjectId>, Error> {
 
 async fn verdicts(pass: &Pass<'_>, held: &BTreeSet<Right>) -> Result<BTreeMap<RightName, RightVerdict>, Error> {
     let realm = &pass.connection.realm;
-    let held: BTreeSet<&RightName> = held.iter().map(|right| &right.name).collect();
     let mut verdicts = BTreeMap::new();
     for name in &pass.desired.rights {
-        let is_held = held.contains(name);
+        let is_held = held.iter().any(|right| right.name == *name);
         let purpose = if is_held { Use::Report } else { Use::Write };
         let verdict = realm.directory().verdict(realm.client(), name, &pass.connection.grants.rights, purpose).await;
         let verdict = verdict.map_err(ObserveError::from)?;
-        // What the account has is there, whatever was read of it before.
-        if !is_held || matches!(verdict, RightVerdict::Refused(_)) {
+        // What the account has is there, whatever was read of it before; but a group in whose name there is a `/` can have
+        // the path of the one that is meant.
+        let is_another = matches!(&verdict, RightVerdict::Granted(meant)
+            if held.iter().any(|right| right.name == *name && right.id != meant.id));
+        if !is_held || is_another || matches!(verdict, RightVerdict::Refused(_)) {
             verdicts.insert(name.clone(), verdict);
         }
     }
