@@ -43,12 +43,6 @@ impl RightsGraph {
         }
         ways
     }
-
-    /// The way to a role that administers Keycloak, if `start` implies one.
-    #[must_use]
-    pub fn way_to_admin(&self, start: &RightName, realm: RealmKind) -> Option<Vec<RightName>> {
-        self.effective(start).into_iter().find(|way| way.last().is_some_and(|role| realm.is_admin_role(role)))
-    }
 }
 
 /// Whether a realm administers only itself, or the server.
@@ -62,7 +56,7 @@ pub enum RealmKind {
 
 impl RealmKind {
     /// Client that has the roles for the administration of its own realm.
-    const REALM_MANAGEMENT: &str = "realm-management";
+    pub const REALM_MANAGEMENT: &str = "realm-management";
 
     /// The kind of the realm of that name.
     #[must_use]
@@ -135,26 +129,36 @@ impl RightGrants {
     /// # Errors
     /// The first rule that it breaks.
     pub fn judge(&self, graph: &RightsGraph, start: &RightName, realm: RealmKind) -> Result<(), RightRefusal> {
-        // Whoever names an admin role in words means all that it is made of.
-        let named_admin = |role: &RightName| realm.is_admin_role(role) && self.names(role);
-        let ways = graph.effective_up_to(start, named_admin);
-        let broken = |way: &Vec<RightName>, rule| RightRefusal { way: way.clone(), rule };
-        let end = |way: &Vec<RightName>| way.last().cloned();
-        for way in &ways {
-            if end(way).is_some_and(|role| realm.is_admin_role(&role) && !named_admin(&role)) {
-                return Err(broken(way, GrantRule::AdminRole));
-            }
-        }
-        for way in &ways {
+        self.judge_admin(graph, start, realm)?;
+        for way in self.ways(graph, start, realm) {
             // A group above is not given itself, only what it carries.
-            let given = way.len() == 1 || !matches!(end(way), Some(RightName::Group(_)));
-            if let Some(name) = end(way).filter(|_| given)
-                && let Some(field) = self.lacks(&name)
+            let given = way.len() == 1 || !matches!(way.last(), Some(RightName::Group(_)));
+            if let Some(name) = way.last().filter(|_| given)
+                && let Some(field) = self.lacks(name)
             {
-                return Err(broken(way, GrantRule::NotGranted(field)));
+                return Err(RightRefusal { way, rule: GrantRule::NotGranted(field) });
             }
         }
         Ok(())
+    }
+
+    /// Judges what nobody declares, and everybody is given: whether it makes an administrator of who is not granted to be
+    /// one.
+    ///
+    /// # Errors
+    /// The way to a role that administers Keycloak.
+    pub fn judge_admin(&self, graph: &RightsGraph, start: &RightName, realm: RealmKind) -> Result<(), RightRefusal> {
+        let is_refused = |role: &RightName| realm.is_admin_role(role) && !self.names(role);
+        let mut ways = self.ways(graph, start, realm).into_iter();
+        match ways.find(|way| way.last().is_some_and(is_refused)) {
+            Some(way) => Err(RightRefusal { way, rule: GrantRule::AdminRole }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whoever names an admin role in words means all that it is made of.
+    fn ways(&self, graph: &RightsGraph, start: &RightName, realm: RealmKind) -> Vec<Vec<RightName>> {
+        graph.effective_up_to(start, |role| realm.is_admin_role(role) && self.names(role))
     }
 
     /// Whether a role is named in words.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DesiredUser, Field, ObservedUser, RightGrants};
+use super::{DesiredUser, Field, ObservedUser, RightGrants, RightRefusal};
 
 /// What a connection grants to its users. The default grants everything that needs no words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub enum NotGranted {
         "the attribute {0} names the resource that an account belongs to (ownerAttribute), and is written by the operator alone"
     )]
     OwnerAttribute(String),
+    /// What the realm gives to every account, so that it cannot be left out.
+    #[error("what the realm gives to every account: {0}")]
+    RealmDefaults(RightRefusal),
     /// An attribute.
     #[error("grants.attributes do not allow the attribute {0}")]
     Attribute(String),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
-use crate::domain::{ObjectId, RealmKind, Right, RightGrants, RightName, RightVerdict, RightsGraph};
+use crate::domain::{ObjectId, RealmKind, Right, RightGrants, RightName, RightRefusal, RightVerdict, RightsGraph};
 use crate::keycloak::{Client, ErrorKind, FoundGroup, FoundRole, Kept, KeycloakError, Operation, RealmDefaults};
 
 /// What is about to be given was judged no earlier than this before. Long enough that many accounts which are made at
@@ -55,6 +55,8 @@ struct Node {
     /// Of a group: its name has a `/`.
     ambiguous: bool,
     implied: BTreeSet<RightName>,
+    /// Those of `implied` that imply nothing, as far as the answer says so: they need not be read.
+    leaves: BTreeSet<RightName>,
 }
 
 /// What was found of a right and everything that it implies.
@@ -76,6 +78,7 @@ pub struct Directory {
     rights: Mutex<HashMap<RightName, Slot>>,
     clients: tokio::sync::Mutex<Clients>,
     defaults: Kept<Arc<RealmDefaults>, KeycloakError>,
+    implied_defaults: Kept<Arc<(Vec<RightName>, RightsGraph)>, KeycloakError>,
     required_actions: Kept<Arc<BTreeSet<String>>, KeycloakError>,
 }
 
@@ -142,6 +145,52 @@ impl Directory {
         self.defaults.get(async || Ok((Arc::new(client.realm_defaults().await?), DEFAULTS_LIFETIME))).await
     }
 
+    /// Why no account is made: each one would administer Keycloak, by what the realm gives to all of them. Nothing is said
+    /// where the connection's account may not read that.
+    pub async fn refused_defaults(&self, client: &Client, grants: &RightGrants) -> Answer<Option<RightRefusal>> {
+        let read =
+            self.implied_defaults.get(async || Ok((Arc::new(self.read_defaults(client).await?), BEFORE_A_WRITE)));
+        match read.await {
+            Ok(defaults) => {
+                let (names, graph) = defaults.as_ref();
+                let realm = RealmKind::of(client.realm());
+                Ok(names.iter().find_map(|name| grants.judge_admin(graph, name, realm).err()))
+            }
+            Err(KeycloakError { kind: ErrorKind::Forbidden(_), .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The defaults of the realm as they are now, with everything that they imply.
+    async fn read_defaults(&self, client: &Client) -> Answer<(Vec<RightName>, RightsGraph)> {
+        let defaults = client.realm_defaults().await?;
+        let mut graph = RightsGraph::default();
+        if let Some(role) = &defaults.role {
+            self.explore(client, &role.name, Use::Write, &mut graph).await?;
+        }
+        for group in &defaults.groups {
+            self.climb(client, &group.id, &mut graph).await?;
+        }
+        Ok((defaults.role.into_iter().chain(defaults.groups).map(|right| right.name).collect(), graph))
+    }
+
+    /// Adds a group and those above it, by their ids: whatever their names are, they are the ones that are meant.
+    async fn climb(&self, client: &Client, start: &ObjectId, graph: &mut RightsGraph) -> Answer<()> {
+        let mut next = Some(start.clone());
+        while let Some(group) = match &next {
+            Some(id) => client.group_with_id(id).await?,
+            None => None,
+        } {
+            for role in &group.roles {
+                self.explore(client, role, Use::Write, graph).await?;
+            }
+            let above = group.parent.as_ref().map(|_| RightName::Group(above(&group).to_owned()));
+            next.clone_from(&group.parent);
+            graph.insert(RightName::Group(group.path), group.roles.into_iter().chain(above));
+        }
+        Ok(())
+    }
+
     /// The required actions that the realm knows, at most 1 s old.
     pub async fn required_actions(&self, client: &Client) -> Answer<Arc<BTreeSet<String>>> {
         self.required_actions.get(async || Ok((Arc::new(client.required_actions().await?), ACTIONS_LIFETIME))).await
@@ -192,6 +241,9 @@ impl Directory {
                 outcome = Explored::All(node.id.clone());
             }
             waiting.extend(node.implied.iter().map(|implied| (implied.clone(), None)));
+            for leaf in node.leaves {
+                graph.insert(leaf, []);
+            }
             graph.insert(name, node.implied.into_iter().chain(node.parent.iter().map(|(parent, _)| parent.clone())));
             waiting.extend(node.parent.map(|(parent, id)| (parent, Some(id))));
         }
@@ -250,13 +302,16 @@ impl Directory {
     }
 
     async fn role(&self, client: &Client, role: FoundRole) -> Answer<Node> {
-        let mut implied = BTreeSet::new();
+        let (mut implied, mut leaves) = (BTreeSet::new(), BTreeSet::new());
         if role.composite {
             for part in client.composites_of(&role.id).await? {
-                implied.insert(self.role_name(client, part).await?);
+                let is_leaf = !part.composite;
+                let name = self.role_name(client, part).await?;
+                leaves.extend(is_leaf.then(|| name.clone()));
+                implied.insert(name);
             }
         }
-        Ok(Node { id: role.id, parent: None, ambiguous: false, implied })
+        Ok(Node { id: role.id, parent: None, ambiguous: false, implied, leaves })
     }
 
     async fn role_name(&self, client: &Client, role: FoundRole) -> Answer<RightName> {
@@ -286,11 +341,16 @@ impl Clients {
     }
 }
 
+/// The path of the group above; empty if there is none.
+fn above(group: &FoundGroup) -> &str {
+    group.path.strip_suffix(&group.name).and_then(|above| above.strip_suffix('/')).unwrap_or_default()
+}
+
 fn group_node(group: FoundGroup, path: &str) -> Node {
-    let above = group.path.strip_suffix(&group.name).and_then(|above| above.strip_suffix('/')).unwrap_or_default();
+    let above = above(&group).to_owned();
     let ambiguous = group.name.contains('/') || group.path != path || (above.is_empty() != group.parent.is_none());
-    let parent = group.parent.map(|id| (RightName::Group(above.to_owned()), id));
-    Node { id: group.id, parent, ambiguous, implied: group.roles }
+    let parent = group.parent.map(|id| (RightName::Group(above), id));
+    Node { id: group.id, parent, ambiguous, implied: group.roles, leaves: BTreeSet::new() }
 }
 
 fn too_many() -> KeycloakError {

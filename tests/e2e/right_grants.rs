@@ -2,6 +2,7 @@
 //! known, and the patterns.
 
 use keycloak_user_operator::api::KeycloakUser;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{OPERATOR_CLIENT, World, condition, e2e, e2e_with};
@@ -89,6 +90,60 @@ fn a_role_that_became_an_admin_role_is_given_to_nobody_else_and_told_of_who_has_
         world.user("first", json!({ "username": "first" })).await;
         world.until("first", "Synced").await;
         assert!(world.keycloak.roles_of("first").await.is_empty());
+    });
+}
+
+/// Refused before there is an account; given once the realm is as it was.
+async fn no_account_is_made(world: &World, name: &str, way: &str) {
+    world.user(name, json!({ "username": name })).await;
+    let user = world.until(name, "NotGranted").await;
+    let message = &condition(&user, "Ready").unwrap().message;
+    assert!(message.contains("what the realm gives to every account") && message.contains(way), "{message}");
+    assert!(message.contains("administers Keycloak"), "{message}");
+    assert_eq!(user.status.unwrap().user_id, None);
+    assert!(world.keycloak.user(name).await.is_none());
+}
+
+#[test]
+fn no_account_is_made_that_the_realm_would_make_an_administrator() {
+    e2e("no_account_is_made_that_the_realm_would_make", async |world, _operator| {
+        let keycloak = &world.keycloak;
+        let default = &format!("default-roles-{}", keycloak.realm);
+        let to_default = &format!("realmRoles[{default}]");
+        for role in ["inner", "outer"] {
+            keycloak.create_role(role).await;
+        }
+        world.user("before", json!({ "username": "before" })).await;
+        world.until("before", "Synced").await;
+        keycloak.add_composite(default, ADMIN).await;
+        no_account_is_made(&world, "direct", &format!("{to_default} > {ADMIN_IN_WORDS}")).await;
+        keycloak.take_composite(default, ADMIN).await;
+        world.reconcile_now("direct").await;
+        world.until("direct", "Synced").await;
+
+        keycloak.add_composite(default, "outer").await;
+        keycloak.add_composite("outer", "inner").await;
+        world.user("harmless", json!({ "username": "harmless" })).await;
+        world.until("harmless", "Synced").await;
+        keycloak.add_composite("inner", ADMIN).await;
+        let nested = format!("{to_default} > realmRoles[outer] > realmRoles[inner] > {ADMIN_IN_WORDS}");
+        no_account_is_made(&world, "nested", &nested).await;
+        keycloak.take_composite("inner", ADMIN).await;
+
+        let group = keycloak.create_group("/everybody/new").await;
+        keycloak.change(Method::PUT, &format!("/default-groups/{group}"), json!({})).await;
+        keycloak.give_to_group("/everybody", ADMIN).await;
+        let way = format!("groups[/everybody/new] > groups[/everybody] > {ADMIN_IN_WORDS}");
+        no_account_is_made(&world, "member", &way).await;
+        world
+            .connect(
+                json!({ "grants": { "clientRoles": [{ "client": "realm-management", "roles": ["realm-admin"] }] } }),
+            )
+            .await;
+        world.until("member", "Synced").await;
+        assert!(keycloak.groups_of("member").await.contains("/everybody/new"), "it is granted in words");
+        // Whoever was there before is not touched.
+        world.until("before", "Synced").await;
     });
 }
 

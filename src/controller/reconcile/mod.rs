@@ -162,6 +162,9 @@ impl Pass<'_> {
     }
 
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
+        if let Some(refusal) = rights::refused_defaults(self).await? {
+            return Err(self.not_granted(NotGranted::RealmDefaults(refusal)).into());
+        }
         self.connection.grants.check_creation(self.declared).map_err(|refusal| self.not_granted(refusal))?;
         let (client, username) = (self.connection.realm.client(), &self.desired.username);
         let sent = match (&password, self.user.spec.credentials.first()) {

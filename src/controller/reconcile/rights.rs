@@ -7,8 +7,8 @@ use super::status::{Adopted, Draft};
 use crate::api::Reason;
 use crate::controller::error::{ActError, Error, ObserveError};
 use crate::domain::{
-    ObjectId, Right, RightKind, RightName, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet, UserId,
-    diff_rights,
+    ObjectId, Right, RightKind, RightName, RightRefusal, RightVerdict, RightsInput, RightsPlan, RightsStep, Unmet,
+    UserId, diff_rights,
 };
 use crate::keycloak::{ErrorKind, KeycloakError};
 use crate::realm::Use;
@@ -78,6 +78,12 @@ async fn defaults(pass: &Pass<'_>) -> Result<BTreeSet<ObjectId>, Error> {
     let realm = &pass.connection.realm;
     let defaults = realm.directory().defaults(realm.client()).await.map_err(ObserveError::from)?;
     Ok(defaults.role.iter().chain(&defaults.groups).map(|right| right.id.clone()).collect())
+}
+
+/// Why an account that is made now would administer Keycloak, though nothing declares that.
+pub(super) async fn refused_defaults(pass: &Pass<'_>) -> Result<Option<RightRefusal>, Error> {
+    let (realm, grants) = (&pass.connection.realm, &pass.connection.grants.rights);
+    Ok(realm.directory().refused_defaults(realm.client(), grants).await.map_err(ObserveError::from)?)
 }
 
 async fn verdicts(pass: &Pass<'_>, held: &BTreeSet<Right>) -> Result<BTreeMap<RightName, RightVerdict>, Error> {

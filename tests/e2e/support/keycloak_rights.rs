@@ -65,6 +65,13 @@ impl Admin {
         self.change(Method::POST, &path, json!([part])).await;
     }
 
+    /// Makes a role one that is no longer made of another.
+    pub async fn take_composite(&self, role: &str, part: &str) {
+        let (role, part) = (self.role(role).await, self.role(part).await);
+        let path = format!("/roles-by-id/{}/composites", role["id"].as_str().expect("an id"));
+        self.change(Method::DELETE, &path, json!([part])).await;
+    }
+
     /// Makes a group and those above it that are not there; its id.
     pub async fn create_group(&self, path: &str) -> String {
         let mut above: Option<String> = None;
