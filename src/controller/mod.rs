@@ -271,6 +271,7 @@ async fn watch_scope(
         move |uid: &str| {
             shared.metrics.forget(uid);
             shared.brakes.user_gone(uid);
+            shared.realms.forget_waiter(uid);
             backoff.forget(uid);
         }
     };

@@ -108,6 +108,12 @@ impl Directory {
         })
     }
 
+    /// Whether there is a right of that name, and no other one could be meant.
+    pub(super) async fn is_there(&self, client: &Client, name: &RightName) -> Answer<bool> {
+        let explored = self.explore(client, name, Use::Write, &mut RightsGraph::default()).await?;
+        Ok(matches!(explored, Explored::All(_)))
+    }
+
     /// Everything that these rights imply.
     pub async fn graph(&self, client: &Client, names: &BTreeSet<RightName>, use_: Use) -> Answer<RightsGraph> {
         let mut graph = RightsGraph::default();

@@ -2,6 +2,7 @@
 //!
 //! May use `keycloak` and `domain`; knows nothing of Kubernetes.
 
+mod awaited;
 mod directory;
 mod observer;
 mod registry;
@@ -9,9 +10,12 @@ mod registry;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use awaited::{AwaitedName, Wake};
 pub use directory::{Directory, Use};
 pub use observer::Observer;
 pub use registry::{ConnectionName, RealmRegistry};
+
+use awaited::Waiters;
 
 use crate::domain::{PasswordPolicy, UserProfile};
 use crate::keycloak::{Client, Kept, KeycloakError};
@@ -33,6 +37,7 @@ pub struct Realm {
     policy: Kept<Option<PasswordPolicy>, KeycloakError>,
     directory: Directory,
     identity: Kept<Arc<str>, KeycloakError>,
+    waiters: Waiters,
 }
 
 impl Realm {
@@ -45,6 +50,7 @@ impl Realm {
             policy: Kept::default(),
             directory: Directory::default(),
             identity: Kept::default(),
+            waiters: Waiters::default(),
         }
     }
 

@@ -61,6 +61,13 @@ impl RealmRegistry {
         realm
     }
 
+    /// Forgets, in all realms, one who waits for names.
+    pub fn forget_waiter(&self, waiter: &str) {
+        for (_, realm) in self.open.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            realm.forget_waiter(waiter);
+        }
+    }
+
     /// Closes the realm of a connection that is gone.
     pub fn forget(&self, connection: &ConnectionName) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);

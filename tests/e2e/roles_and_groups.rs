@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::join_all;
 use keycloak_user_operator::api::KeycloakUser;
 use serde_json::{Value, json};
 
@@ -256,5 +257,51 @@ fn a_name_that_is_not_there_holds_nothing_else_back_and_is_applied_when_it_appea
         assert_eq!(world.keycloak.roles_of("hopeful").await, set(&["there", "later", "later/role"]));
         assert_eq!(world.keycloak.groups_of("hopeful").await, set(&["/there", "/later/on"]));
         assert_eq!(world.events("hopeful", "DriftCorrected").await, 0);
+    });
+}
+
+#[test]
+fn a_name_that_is_not_there_is_looked_for_once_for_all_who_wait() {
+    e2e("a_name_that_is_looked_for_once", async |world, operator| {
+        const WAITING: usize = 12;
+        let names: Vec<String> = (0..WAITING).map(|number| format!("waiting-{number}")).collect();
+        let spec =
+            |name: &str| json!({ "username": name, "realmRoles": ["later"], "requiredActions": ["VERIFY_EMAIL"] });
+        join_all(names.iter().map(|name| world.user(name, spec(name)))).await;
+        join_all(names.iter().map(|name| world.until(name, "UnknownName"))).await;
+        let looked = || operator.metric(r#"keycloak_requests_total{operation="get_role",status="4xx"}"#);
+        let passes = || operator.metric(r#"keycloakuser_reconciles_total{outcome="blocked"}"#);
+        // The passes of the beginning may still ask.
+        let mut settled = looked();
+        eventually("one look, by nobody's pass", async || {
+            let (before, now) = (std::mem::replace(&mut settled, looked()), looked());
+            if now > before && now - before <= 1.0 { Ok(()) } else { Err(now - before) }
+        })
+        .await;
+        let (looks, begun) = (looked(), passes());
+        eventually("two more looks", async || if looked() >= looks + 2.0 { Ok(()) } else { Err(looked()) }).await;
+        assert!(looked() <= looks + 3.0, "one for all of them, not one for each: {}", looked() - looks);
+        assert_eq!(passes(), begun, "nobody makes a pass for it");
+        prepare(&world, &["later"]).await;
+        join_all(names.iter().map(|name| world.until(name, "Synced"))).await;
+        for name in &names {
+            assert_eq!(world.keycloak.roles_of(name).await, set(&["later"]));
+        }
+    });
+}
+
+#[test]
+fn a_required_action_that_appears_is_asked_for() {
+    e2e("a_required_action_that_appears", async |world, _operator| {
+        let alias = "CONFIGURE_RECOVERY_AUTHN_CODES";
+        let path = format!("/authentication/required-actions/{alias}");
+        let action = world.keycloak.get(&path).await;
+        world.keycloak.change(reqwest::Method::DELETE, &path, json!({})).await;
+        world.user("todo", json!({ "username": "todo", "requiredActions": [alias] })).await;
+        world.until("todo", "UnknownName").await;
+        let provider = json!({ "providerId": action["providerId"], "name": action["name"] });
+        world.keycloak.change(reqwest::Method::POST, "/authentication/register-required-action", provider).await;
+        world.until("todo", "Synced").await;
+        assert_eq!(world.keycloak.user("todo").await.unwrap()["requiredActions"], json!([alias]));
     });
 }

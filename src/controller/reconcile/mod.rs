@@ -21,10 +21,10 @@ mod takeover;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::controller::context::{Context, key_of};
@@ -32,8 +32,9 @@ use crate::controller::error::{ActError, DereferenceError, Error, ObserveError, 
 use crate::controller::{PASS_LIMIT, REPORT_LIMIT};
 use crate::domain::{
     ActionsPlan, DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, ObservedUser, Owned, OwnerAttribute, Plan,
-    ProfileUpdate, RightsPlan, Step, diff, differs_in_attributes, update_of,
+    ProfileUpdate, RightsPlan, Step, Unmet, diff, differs_in_attributes, update_of,
 };
+use crate::realm::{AwaitedName, Wake};
 use dereference::{Connection, Password};
 use disable::{SwitchOff, settle_expiry};
 use notice::{attributes_accepted, describe};
@@ -42,8 +43,6 @@ use outcome::Outcome;
 use password::Synchronization;
 use status::{Adopted, Draft};
 
-/// How soon a role or group that is not there is looked for again.
-const AWAITED_RECHECK: Duration = Duration::from_secs(5);
 /// Brings one account in line with its resource, and reports what came of it.
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
     let _permit = context.shared.passes.acquire().await;
@@ -162,10 +161,10 @@ impl Pass<'_> {
     }
 
     async fn make(&self, draft: &mut Draft, new: &NewUser, password: Password) -> Result<(), Error> {
+        self.connection.grants.check_creation(self.declared).map_err(|refusal| self.not_granted(refusal))?;
         if let Some(refusal) = rights::refused_defaults(self).await? {
             return Err(self.not_granted(NotGranted::RealmDefaults(refusal)).into());
         }
-        self.connection.grants.check_creation(self.declared).map_err(|refusal| self.not_granted(refusal))?;
         let (client, username) = (self.connection.realm.client(), &self.desired.username);
         let sent = match (&password, self.user.spec.credentials.first()) {
             (Password::Value(value), Some(credential)) => Some((value, credential)),
@@ -358,6 +357,19 @@ impl Pass<'_> {
         ActError::NotGranted { connection: self.connection.name.clone(), refusal }
     }
 
+    /// What is declared and not there wakes the resource when it appears.
+    fn await_names(&self, beside: &Beside) {
+        let unmet = beside.rights.unmet.iter();
+        let rights = unmet.filter(|(_, unmet)| matches!(unmet, Unmet::Unknown | Unmet::Ambiguous));
+        let rights = rights.map(|(name, _)| AwaitedName::Right(name.clone()));
+        let actions = beside.actions.unknown.iter().cloned().map(AwaitedName::RequiredAction);
+        let (wake, user) = (self.context.wake.clone(), ObjectRef::from_obj(self.user));
+        // A receiver that is gone belongs to a controller that has stopped.
+        let wake = Wake::by(move || drop(wake.unbounded_send(user.clone())));
+        let waiter = self.user.uid().unwrap_or_default();
+        self.connection.realm.await_names(&waiter, rights.chain(actions).collect(), &wake);
+    }
+
     fn outcome(&self, draft: &Draft, plan: &Plan, beside: &Beside, not_kept: Option<String>) -> Outcome {
         let credentials = draft.credentials_synced.iter().filter(|verdict| verdict.status == "False");
         let mut flaws: Vec<(Reason, String)> = plan.notices.iter().map(describe).collect();
@@ -366,13 +378,12 @@ impl Pass<'_> {
         flaws.extend(required_actions::flaw(&beside.actions));
         flaws.extend(credentials.map(|verdict| (verdict.reason, verdict.message.clone())));
         let interval = self.connection.sweep_interval;
-        let awaited = flaws.iter().any(|(reason, _)| *reason == Reason::UnknownName);
-        let recheck = if awaited { interval.min(AWAITED_RECHECK) } else { interval };
+        self.await_names(beside);
         let messages: Vec<&str> = flaws.iter().map(|(_, message)| message.as_str()).collect();
         match flaws.first() {
-            Some((reason, _)) => Outcome::Blocked(recheck, *reason, messages.join(". ")),
-            None if draft.changes.is_empty() => Outcome::Unchanged(recheck),
-            None => Outcome::Applied(recheck),
+            Some((reason, _)) => Outcome::Blocked(interval, *reason, messages.join(". ")),
+            None if draft.changes.is_empty() => Outcome::Unchanged(interval),
+            None => Outcome::Applied(interval),
         }
     }
 }
