@@ -2,27 +2,19 @@
 
 use reqwest::Method;
 
-use super::wire::{ClientRepresentation, RoleRepresentation};
+use super::wire::RoleRepresentation;
 use super::{Client, KeycloakError, Operation};
-use crate::domain::UserId;
+use crate::domain::{ObjectId, UserId};
 
 impl Client {
-    /// Keycloak's own id of the client with that client ID.
-    pub async fn id_of_client(&self, client_id: &str) -> Result<Option<String>, KeycloakError> {
-        let request = self.admin(Method::GET, &["clients"]).query(&[("clientId", client_id)]);
-        let answer = self.send(Operation::GetClient, request).await?;
-        let found: Vec<ClientRepresentation> = answer.json(Operation::GetClient)?;
-        Ok(found.into_iter().find(|client| client.client_id == client_id).map(|client| client.id))
-    }
-
     /// Names of the roles of the realm that the account holds in effect (seen on 26.7.3: what groups above give counts).
     pub async fn effective_realm_roles(&self, id: &UserId) -> Result<Vec<String>, KeycloakError> {
         self.effective_roles(&["users", id.as_str(), "role-mappings", "realm", "composite"]).await
     }
 
     /// Names of the roles of that client that the account holds in effect.
-    pub async fn effective_client_roles(&self, id: &UserId, client: &str) -> Result<Vec<String>, KeycloakError> {
-        self.effective_roles(&["users", id.as_str(), "role-mappings", "clients", client, "composite"]).await
+    pub async fn effective_client_roles(&self, id: &UserId, client: &ObjectId) -> Result<Vec<String>, KeycloakError> {
+        self.effective_roles(&["users", id.as_str(), "role-mappings", "clients", client.as_str(), "composite"]).await
     }
 
     async fn effective_roles(&self, segments: &[&str]) -> Result<Vec<String>, KeycloakError> {

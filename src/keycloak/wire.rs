@@ -208,13 +208,6 @@ impl From<UserProfileRepresentation> for UserProfile {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ClientRepresentation {
-    pub(super) id: String,
-    pub(super) client_id: String,
-}
-
-#[derive(Deserialize)]
 pub(super) struct RoleRepresentation {
     pub(super) name: String,
 }

@@ -5,12 +5,7 @@ use super::observe::Origin;
 use super::status::{Adopted, Draft};
 use crate::api::{Adoption, KeycloakUserSpec};
 use crate::controller::error::ObserveError as Error;
-use crate::domain::{ObservedUser, Refusal, RolesMatter, TakeOver, Username};
-
-/// Client whose roles administer its realm.
-const REALM_MANAGEMENT: &str = "realm-management";
-/// Roles of a realm that administer, or are meant to.
-const ADMIN_ROLES: [&str; 2] = ["admin", "create-realm"];
+use crate::domain::{ObservedUser, RealmKind, Refusal, RightName, RolesMatter, TakeOver, Username};
 
 /// Whether the resource asks to take over what it did not create.
 pub(super) fn is_asked(spec: &KeycloakUserSpec) -> bool {
@@ -48,11 +43,11 @@ pub(super) async fn judge_roles(connection: &Connection, account: &ObservedUser,
 /// Where the realm has no such client, as the realm `master`, it administers others, and nobody in it is judged harmless.
 async fn administers(connection: &Connection, account: &ObservedUser) -> Result<bool, Error> {
     let client = connection.realm.client();
-    let of_realm = client.effective_realm_roles(&account.id).await?;
-    if of_realm.iter().any(|role| ADMIN_ROLES.contains(&role.as_str())) {
+    let of_realm = client.effective_realm_roles(&account.id).await?.into_iter().map(RightName::RealmRole);
+    if of_realm.into_iter().any(|role| RealmKind::of(client.realm()).is_admin_role(&role)) {
         return Ok(true);
     }
-    match client.id_of_client(REALM_MANAGEMENT).await? {
+    match client.client_id(RealmKind::REALM_MANAGEMENT).await? {
         Some(id) => Ok(!client.effective_client_roles(&account.id, &id).await?.is_empty()),
         None => Ok(true),
     }
