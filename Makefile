@@ -1,7 +1,7 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bed check fuzz agreement bench-convert generate image clean
+.PHONY: help demo test test-faults test-walk bed check fuzz agreement bench-convert generate image clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ test: ## Run every check and every test, against real servers.
 
 test-faults: ## Run the whole failure matrix and crash sweep, of which `make test` takes a sample (minutes).
 	@tests/run faults
+
+test-walk: ## Walk at random over 300 specs, of which `make test` takes 30 (KUO_WALK_SEED repeats a walk).
+	@tests/run walk
 
 check: ## Check everything that needs no server: the loop of the day, before each commit.
 	@tests/run check

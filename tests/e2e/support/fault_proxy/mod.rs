@@ -48,8 +48,15 @@ struct Inner {
     appointment: Mutex<Option<(usize, Door)>>,
     wishes: watch::Sender<Wish>,
     fulfilled: watch::Receiver<usize>,
-    at_once: AtomicUsize,
-    most_at_once: AtomicUsize,
+    at_once: Crowd,
+    writes_at_once: Crowd,
+}
+
+/// How many are under way, and how many there were at most.
+#[derive(Default)]
+struct Crowd {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 /// A request was broken off: hyper ends its connection without an answer.
@@ -89,8 +96,8 @@ impl FaultProxy {
             appointment: Mutex::default(),
             wishes,
             fulfilled,
-            at_once: AtomicUsize::default(),
-            most_at_once: AtomicUsize::default(),
+            at_once: Crowd::default(),
+            writes_at_once: Crowd::default(),
         });
         tokio::spawn(door::keep(socket, Arc::clone(&inner), wished, fulfil));
         Self { inner, address }
@@ -140,7 +147,12 @@ impl FaultProxy {
 
     /// The largest number of requests that were under way at one time.
     pub fn most_at_once(&self) -> usize {
-        self.inner.most_at_once.load(Ordering::SeqCst)
+        self.inner.at_once.most.load(Ordering::SeqCst)
+    }
+
+    /// The same of requests that change something.
+    pub fn most_writes_at_once(&self) -> usize {
+        self.inner.writes_at_once.most.load(Ordering::SeqCst)
     }
 }
 
@@ -152,26 +164,26 @@ impl Drop for FaultProxy {
 }
 
 /// Counts a request for as long as it is under way.
-struct UnderWay<'a>(&'a Inner);
+struct UnderWay<'a>(&'a Crowd);
 
 impl<'a> UnderWay<'a> {
-    fn count(inner: &'a Inner) -> Self {
-        let now = inner.at_once.fetch_add(1, Ordering::SeqCst) + 1;
-        inner.most_at_once.fetch_max(now, Ordering::SeqCst);
-        Self(inner)
+    fn count(crowd: &'a Crowd) -> Self {
+        let now = crowd.now.fetch_add(1, Ordering::SeqCst) + 1;
+        crowd.most.fetch_max(now, Ordering::SeqCst);
+        Self(crowd)
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.at_once.fetch_sub(1, Ordering::SeqCst);
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Inner {
     /// A request on a connection that was admitted when so many wishes for the door had been made.
     async fn handle(&self, admitted: usize, request: Request<Body>) -> Result<Response, BrokenOff> {
-        let _under_way = UnderWay::count(self);
+        let _under_way = UnderWay::count(&self.at_once);
         let (head, body) = request.into_parts();
         let body = to_bytes(body, usize::MAX).await.map_err(|_| BrokenOff)?;
         if self.wishes.borrow().number > admitted {
@@ -187,6 +199,7 @@ impl Inner {
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
         };
+        let _writing = call.is_write().then(|| UnderWay::count(&self.writes_at_once));
         let fault = self.fault_for(&call);
         let index = self.ledger.add(call);
         let response = match fault {

@@ -1,0 +1,61 @@
+//! Many edits at one time, by people on both sides: the last spec is what comes of it, and no two writes meet.
+
+use futures::future::{join, join_all};
+use serde_json::{Value, json};
+
+use crate::support::{FaultProxy, Ledger, e2e_with, eventually};
+
+const EDITS: usize = 50;
+
+fn spec(edit: usize) -> Value {
+    let odd = edit % 2 == 1;
+    json!({ "username": "busy", "firstName": format!("Edit {edit}"),
+        "realmRoles": if odd { json!(["odd"]) } else { json!(["even"]) },
+        "groups": if odd { json!(["/odd"]) } else { json!([]) },
+        "attributes": [{ "name": "edit", "values": [edit.to_string()] }] })
+}
+
+#[test]
+fn fifty_edits_and_edits_by_hand_end_in_what_is_declared_one_write_after_the_other() {
+    e2e_with("fifty_edits_and_edits_by_hand", json!({}), async |world| {
+        let (keycloak, ledger) = (&world.keycloak, Ledger::default());
+        for role in ["odd", "even", "by-hand"] {
+            keycloak.create_role(role).await;
+        }
+        keycloak.create_group("/odd").await;
+        let proxy = FaultProxy::before_keycloak("operator", &ledger);
+        world.connect(json!({ "url": proxy.url(), "sync": { "sweepInterval": "1s" } })).await;
+        let _operator = world.operator().await;
+        world.user("busy", spec(0)).await;
+        world.until("busy", "Synced").await;
+        let edits = join_all((1..=EDITS).map(|edit| world.user("busy", spec(edit))));
+        let by_hand = async {
+            for _ in 0..5 {
+                keycloak.edit_user("busy", json!({ "firstName": "By hand" })).await;
+                keycloak.give_role("busy", "by-hand").await;
+                keycloak.take_role("busy", "even").await;
+                keycloak.take_role("busy", "odd").await;
+            }
+        };
+        join(edits, by_hand).await;
+        let user = world.get_user("busy").await;
+        assert_eq!(user.metadata.generation, Some(1 + i64::try_from(EDITS).unwrap()), "each edit is another spec");
+        let last: usize = user.spec.first_name.as_ref().unwrap().trim_start_matches("Edit ").parse().unwrap();
+        let declared = spec(last);
+        let role = declared["realmRoles"][0].as_str().unwrap();
+        eventually("the last spec", async || {
+            let account = keycloak.user("busy").await.unwrap();
+            let (roles, groups) = (keycloak.roles_of("busy").await, keycloak.groups_of("busy").await);
+            let expected = [role, "by-hand"].map(str::to_owned).into();
+            let is_it = account["firstName"] == declared["firstName"]
+                && account["attributes"] == json!({ "edit": [last.to_string()] })
+                && roles == expected
+                && groups.contains("/odd") == (last % 2 == 1);
+            if is_it { Ok(()) } else { Err((account, roles, groups)) }
+        })
+        .await;
+        let status = world.until("busy", "Synced").await.status.unwrap();
+        assert_eq!(status.owned.realm_roles.iter().map(|owned| owned.name.as_str()).collect::<Vec<_>>(), [role]);
+        assert_eq!(proxy.most_writes_at_once(), 1, "of one account, one write after the other");
+    });
+}
