@@ -2,6 +2,7 @@
 
 mod confinement;
 mod life;
+mod policy;
 
 use std::process::Output;
 use std::time::Duration;
