@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::diagnostic::{Event, Reporter, WrittenUser};
 use super::error::{ConvertError, Notes, UserError, Warning};
@@ -88,7 +89,7 @@ pub struct Converter<O, E> {
 
 /// What lasts from one file to the next.
 struct Run<O> {
-    options: Options,
+    options: Arc<Options>,
     output: O,
     renderer: Renderer,
     names: NameTable,
@@ -106,7 +107,7 @@ impl<O: Output, E: FnMut(Event<'_>)> Converter<O, E> {
         options.check()?;
         let run = Run {
             renderer: Renderer::new(&options),
-            options,
+            options: Arc::new(Options { names: options.names.clone().in_lower_case(), ..options }),
             output,
             names: NameTable::default(),
             notes: Notes::new(),
@@ -127,7 +128,7 @@ impl<O: Output, E: FnMut(Event<'_>)> Converter<O, E> {
             return Ok(());
         }
         self.run.summary.files += 1;
-        let options = self.run.options.clone();
+        let options = Arc::clone(&self.run.options);
         let mut reporter = Reporter::new(file, options.warnings, &mut self.events);
         let outcome = self.run.file(&mut UserReader::new(input, &options, &mut reporter));
         self.run.count(&reporter);

@@ -167,13 +167,18 @@ impl Options {
 }
 
 impl NameOptions {
+    /// With the usernames in lower case, as [`Self::of`] looks for them.
+    pub(super) fn in_lower_case(self) -> Self {
+        let map = self.map.into_iter().map(|(username, name)| (username.to_lowercase(), name));
+        Self { map: map.collect(), ..self }
+    }
+
     /// The name that the map has for a username.
     pub(super) fn of(&self, username: &str) -> Option<&str> {
         if self.map.is_empty() {
             return None;
         }
-        let wanted = username.to_lowercase();
-        self.map.iter().find(|(known, _)| known.to_lowercase() == wanted).map(|(_, name)| name.as_str())
+        self.map.get(&username.to_lowercase()).map(String::as_str)
     }
 
     fn check(&self) -> Result<(), ConvertError> {

@@ -83,7 +83,8 @@ impl Manifest {
     }
 }
 
-/// Reads the manifests back, cut where `kubectl` cuts them.
+/// Reads the manifests back, cut where `kubectl` cuts them. A reader that knows which type is wanted would take a number
+/// for a text.
 fn read_back(manifests: &str) -> Vec<Manifest> {
     let mut documents: Vec<String> = Vec::new();
     for line in manifests.split_inclusive('\n') {
@@ -93,7 +94,8 @@ fn read_back(manifests: &str) -> Vec<Manifest> {
             None => panic!("something stands in front of the first separator: {line}"),
         }
     }
-    documents.iter().map(|document| serde_saphyr::from_str(document).unwrap()).collect()
+    let untyped = documents.iter().map(|document| serde_saphyr::from_str::<serde_json::Value>(document).unwrap());
+    untyped.map(|document| serde_json::from_value(document).unwrap()).collect()
 }
 
 fn spec(run: &Run) -> KeycloakUserSpec {

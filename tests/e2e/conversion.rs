@@ -5,6 +5,7 @@ mod characters;
 mod command;
 mod hostile;
 mod leavers;
+mod options;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -218,3 +218,23 @@ fn pair(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').ok_or("write KEY=VALUE")?;
     Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANUAL: &str = include_str!("../../../docs/convert.md");
+
+    #[test]
+    fn the_manual_has_every_option_and_no_others() {
+        let command = ConvertArgs::augment_args(clap::Command::new("convert"));
+        let options: Vec<String> =
+            command.get_arguments().filter_map(|argument| Some(format!("`--{}", argument.get_long()?))).collect();
+        let table = MANUAL.split_once("## Options\n").unwrap().1.split_once("\n## ").unwrap().0;
+        let listed = |row: &str| row.starts_with("| `").then(|| row.split('|').nth(1).unwrap().to_owned());
+        let rows: String = table.lines().filter_map(listed).collect();
+        let has = |option: &String| rows.contains(&format!("{option}`")) || rows.contains(&format!("{option} "));
+        assert_eq!(options.iter().filter(|option| !has(option)).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(rows.matches("`--").count(), options.len(), "{rows}");
+    }
+}
