@@ -1,4 +1,5 @@
-//! The definitions of our kinds: the files are what the types give, and every field says what it is for.
+//! The definitions of our kinds: the files are what the types give, and every field says what it is for. And the table of
+//! what nobody can do: each row names a test that is there.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -140,6 +141,42 @@ fn a_file_that_is_stale_missing_or_left_over_is_found() {
     let wanted: Files = files(&[("same", "1"), ("stale", "2"), ("missing", "1")]);
     assert_eq!(differing(&there, &wanted), ["left-over", "missing", "stale"]);
     assert!(differing(&wanted, &wanted).is_empty());
+}
+
+/// The words in backticks of a row of a table.
+fn quoted(row: &str) -> Vec<&str> {
+    row.split('`').skip(1).step_by(2).collect()
+}
+
+/// What is wrong with a row that says that something cannot be done: a test that is not there, or none at all.
+fn unproven(row: &str) -> Option<String> {
+    let proof = row.rsplit(" | ").next().unwrap_or_default();
+    let (mut text, mut tests) = (String::new(), 0);
+    for word in quoted(proof) {
+        if Path::new(word).extension().is_some_and(|extension| extension == "rs") {
+            let path = if word.contains('/') { word.to_owned() } else { format!("tests/e2e/{word}") };
+            text = fs::read_to_string(in_repository(&path)).unwrap_or_default();
+        } else if text.contains(&format!("fn {word}(")) {
+            tests += 1;
+        } else {
+            return Some(format!("no test {word}: {row}"));
+        }
+    }
+    (tests == 0).then(|| format!("no test is named: {row}"))
+}
+
+#[test]
+fn everything_that_cannot_be_done_names_a_test_that_shows_it() {
+    let document = fs::read_to_string(in_repository("docs/security.md")).expect("the document");
+    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| cannot ")).collect();
+    assert!(rows.len() > 20, "the rows are found: {rows:#?}");
+    let flaws: Vec<String> = rows.into_iter().filter_map(unproven).collect();
+    assert!(flaws.is_empty(), "{flaws:#?}");
+    for row in
+        ["| cannot fly | |", "| cannot fly | `brake.rs` `no_such_test` |", "| cannot fly | `no_such_file.rs` `x` |"]
+    {
+        assert!(unproven(row).is_some(), "{row}");
+    }
 }
 
 #[test]

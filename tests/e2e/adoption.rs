@@ -265,14 +265,17 @@ fn a_status_written_by_hand_gains_only_what_the_rules_give() {
         let admin = world.keycloak.create_user(json!({ "username": "svc-admin", "enabled": true })).await;
         world.keycloak.give_client_role(admin["id"].as_str().unwrap(), "realm-management", "realm-admin").await;
         let users: Api<KeycloakUser> = world.api();
-        for (name, victim, words) in
-            [("thief", &boss, "grants.usernames"), ("burglar", &admin, "administers the realm")]
-        {
+        let other = world.keycloak.create_user(json!({ "username": "svc-other", "enabled": true })).await;
+        for (name, victim, adopted, words) in [
+            ("thief", &boss, true, "grants.usernames"),
+            ("burglar", &admin, true, "administers the realm"),
+            ("pickpocket", &other, false, "by its exact username alone"),
+        ] {
             let mut spec = adopting("svc-mine");
             spec["suspend"] = json!(true);
             world.user(name, spec).await;
             world.until(name, "Suspended").await;
-            let forged = json!({ "status": { "userId": victim["id"], "username": "svc-mine", "adopted": true } });
+            let forged = json!({ "status": { "userId": victim["id"], "username": "svc-mine", "adopted": adopted } });
             users.patch_status(name, &PatchParams::default(), &Patch::Merge(forged)).await.unwrap();
             world.user(name, adopting("svc-mine")).await;
             let user = world.until(name, "ForeignAccount").await;
@@ -281,6 +284,7 @@ fn a_status_written_by_hand_gains_only_what_the_rules_give() {
         }
         assert_eq!(world.keycloak.user("boss").await.unwrap(), boss);
         assert_eq!(world.keycloak.user("svc-admin").await.unwrap(), admin);
+        assert_eq!(world.keycloak.user("svc-other").await.unwrap(), other);
         assert_eq!(world.keycloak.writes_of_operator().await, Vec::<String>::new());
     });
 }

@@ -190,6 +190,14 @@ fn an_account_that_administers_the_realm_is_not_known_by_the_attribute_alone() {
     });
 }
 
+/// As somebody does who logs in with a passkey.
+async fn take_password_away(world: &World, username: &str) {
+    let id = world.keycloak.user_id(username).await;
+    let credentials = world.keycloak.get(&format!("/users/{id}/credentials")).await;
+    let password = credentials[0]["id"].as_str().expect("a password");
+    world.keycloak.change(Method::DELETE, &format!("/users/{id}/credentials/{password}"), json!({})).await;
+}
+
 /// Everything of an account that counts, as Keycloak says it.
 async fn everything(world: &World) -> Vec<Value> {
     let mut accounts = world.keycloak.users().await;
@@ -224,6 +232,7 @@ fn a_rebuilt_cluster_knows_its_accounts_and_writes_nothing() {
         operator.stop().await;
         lose(&world, &names).await;
         world.keycloak.edit_user("carol", json!({ "enabled": false })).await;
+        take_password_away(&world, "bob").await;
         let (accounts, writes) = (everything(&world).await, world.keycloak.writes_of_operator().await);
 
         let kubernetes = SecondKubernetes::empty().await;
