@@ -183,12 +183,20 @@ pub fn decide_password(situation: &PasswordSituation<'_>) -> PasswordDecision {
     }
 }
 
-/// Whether a reset must say that the user has to change the password: where the resource says so, and where somebody
-/// else demands it, since a reset without it would take that demand away.
+/// Whether a reset must say that the user has to change the password: where it is declared as temporary, and where the
+/// change is demanded at present by another declaration or by somebody else.
+///
+/// A reset without it takes the demand away; where another request put that back, a crash in between would look like a
+/// user who has met it.
 #[must_use]
-pub fn is_temporary(declared: bool, demanded_now: bool, record: Option<&PasswordRecord>) -> bool {
-    let our_demand = record.is_some_and(|record| record.temporary);
-    declared || (demanded_now && !our_demand)
+pub fn is_temporary(
+    declared_temporary: bool,
+    demand_declared: bool,
+    demanded_now: bool,
+    record: Option<&PasswordRecord>,
+) -> bool {
+    let came_with_password = record.is_some_and(|record| record.temporary);
+    declared_temporary || (demanded_now && (demand_declared || !came_with_password))
 }
 
 #[cfg(test)]

@@ -170,21 +170,30 @@ fn a_record_settles_only_the_version_and_the_key_that_it_names() {
 }
 
 #[test]
-fn a_reset_takes_no_demand_away_that_is_not_ours() {
-    let ours = PasswordRecord { temporary: true, ..record("x") };
-    let theirs = record("x");
-    // Declared temporary, demanded at present, the record; whether the reset is temporary.
+fn a_reset_takes_no_demand_away_that_is_declared_or_of_others() {
+    let (once_temporary, never) = (PasswordRecord { temporary: true, ..record("x") }, record("x"));
+    let (temporary, never) = (Some(&once_temporary), Some(&never));
+    // Whether the password is temporary, the action is declared and is there; the record; whether the reset is temporary.
     let table = [
-        (false, false, None, false),
-        (false, false, Some(&ours), false),
-        (false, true, None, true),
-        (false, true, Some(&theirs), true),
-        (false, true, Some(&ours), false),
-        (true, false, Some(&ours), true),
-        (true, true, None, true),
+        ([false, false, false], None, false),
+        ([false, false, false], temporary, false),
+        ([false, false, true], None, true),
+        ([false, false, true], never, true),
+        ([false, false, true], temporary, false),
+        ([false, true, false], never, false),
+        ([false, true, false], temporary, false),
+        ([false, true, true], never, true),
+        ([false, true, true], temporary, true),
+        ([true, false, false], temporary, true),
+        ([true, false, true], None, true),
+        ([true, true, false], never, true),
     ];
-    for (declared, demanded, record, temporary) in table {
-        assert_eq!(is_temporary(declared, demanded, record), temporary, "{declared} {demanded} {record:?}");
+    for ([password, declared, present], record, reset) in table {
+        assert_eq!(
+            is_temporary(password, declared, present, record),
+            reset,
+            "{password} {declared} {present} {record:?}"
+        );
     }
 }
 

@@ -9,13 +9,10 @@ use crate::api::{Credential, CredentialSync, KeycloakUser, Reason};
 use crate::controller::context::Context;
 use crate::controller::error::{ActError, DereferenceError, Error, ObserveError};
 use crate::domain::{
-    Cause, ObservedUser, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, decide_password,
-    is_temporary,
+    Cause, ObservedUser, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, UPDATE_PASSWORD,
+    decide_password, is_temporary,
 };
 use crate::keycloak::{ErrorKind, KeycloakError};
-
-/// Named by Keycloak; a reset that is not temporary takes it away.
-const UPDATE_PASSWORD: &str = "UPDATE_PASSWORD";
 
 /// The change in the log.
 pub(super) const SET: &str = "set password";
@@ -130,8 +127,9 @@ impl Synchronization<'_> {
         cause: Cause,
     ) -> Result<(), Error> {
         takeover::judge_roles(self.connection, self.account, self.origin).await?;
+        let declared = self.user.spec.required_actions.iter().any(|action| action == UPDATE_PASSWORD);
         let demanded = self.account.required_actions.contains(UPDATE_PASSWORD);
-        let temporary = is_temporary(is_declared_temporary(credential), demanded, draft.password.as_ref());
+        let temporary = is_temporary(is_declared_temporary(credential), declared, demanded, draft.password.as_ref());
         if cause != Cause::Unfinished {
             self.announce(draft, value, created_date, cause).await?;
         }
