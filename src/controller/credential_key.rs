@@ -132,6 +132,8 @@ fn generate(name: &str) -> Result<Secret, CredentialKeyError> {
             ("id".to_owned(), ByteString(id.into_bytes())),
             ("key".to_owned(), ByteString(random(KEY_BYTES)?)),
         ])),
+        // Another key under the same id would make all values look changed.
+        immutable: Some(true),
         ..Secret::default()
     })
 }
