@@ -47,6 +47,11 @@ impl Bed {
         self.variable("BED_KEYCLOAK_HTTPS_URL")
     }
 
+    /// ID and secret of a client that administers the master realm.
+    pub fn keycloak_admin_client(&self) -> [&str; 2] {
+        ["BED_KEYCLOAK_ADMIN_CLIENT_ID", "BED_KEYCLOAK_ADMIN_CLIENT_SECRET"].map(|name| self.variable(name))
+    }
+
     pub fn keycloak_ca(&self) -> &Path {
         Path::new(self.variable("BED_KEYCLOAK_CA"))
     }
