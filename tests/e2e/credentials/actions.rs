@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::*;
 use crate::support::e2e_with;
 
-const UPDATE: &str = "UPDATE_PASSWORD";
+pub(super) const UPDATE: &str = "UPDATE_PASSWORD";
 const VERIFY: &str = "VERIFY_EMAIL";
 
-async fn demands(world: &World, name: &str) -> BTreeSet<String> {
+pub(super) async fn demands(world: &World, name: &str) -> BTreeSet<String> {
     let account = world.keycloak.user(name).await.expect("the account");
     serde_json::from_value(account["requiredActions"].clone()).expect("a list")
 }
 
-fn set(actions: &[&str]) -> BTreeSet<String> {
+pub(super) fn set(actions: &[&str]) -> BTreeSet<String> {
     actions.iter().map(|action| (*action).to_owned()).collect()
 }
 
@@ -147,6 +147,23 @@ fn a_password_and_what_the_resource_asks_for_go_together_in_every_combination() 
             join_all(all.iter().enumerate().map(|(index, row)| check(index, row))).await;
         },
     );
+}
+
+#[test]
+fn a_password_that_is_not_temporary_takes_away_what_a_temporary_one_asked_for() {
+    e2e_with("temporary_for_a_while", realm(HISTORY), async |world| {
+        world.connect(json!({})).await;
+        let _operator = world.operator().await;
+        make(&world, "while", json!({})).await;
+        for (resets, (temporary, value)) in [(true, SECOND), (false, THIRD)].into_iter().enumerate() {
+            world.user("while", spec("while", json!({ "temporary": temporary }))).await;
+            world.until("while", "Synced").await;
+            set_value(&world, "while", value).await;
+            until_resets(&world, "while", resets + 1).await;
+            world.reconcile_now("while").await;
+            assert_eq!(demands(&world, "while").await, if temporary { set(&[UPDATE]) } else { set(&[]) });
+        }
+    });
 }
 
 #[test]

@@ -31,6 +31,7 @@ struct Canaries {
     timeout: String,
     echoed: String,
     binary: String,
+    key: String,
     client_secret: String,
     wrong_client_secret: String,
     converted: String,
@@ -53,6 +54,7 @@ impl Canaries {
             timeout: long("timeout"),
             echoed: long("echoed"),
             binary: long("binary"),
+            key: long("key"),
             client_secret: long("client"),
             wrong_client_secret: long("wrong"),
             converted: long("converted"),
@@ -63,7 +65,7 @@ impl Canaries {
         }
     }
 
-    fn secret(&self) -> [(&'static str, &str); 15] {
+    fn secret(&self) -> [(&'static str, &str); 16] {
         [
             ("first", &self.first),
             ("second", &self.second),
@@ -74,6 +76,7 @@ impl Canaries {
             ("timeout", &self.timeout),
             ("echoed", &self.echoed),
             ("binary", &self.binary),
+            ("the operator's key", &self.key),
             ("client secret", &self.client_secret),
             ("wrong client secret", &self.wrong_client_secret),
             ("converted", &self.converted),
@@ -236,8 +239,10 @@ fn no_secret_is_found_in_what_is_said_or_stored() {
     e2e_with("no_secret_is_found", settings(), async |world| {
         let canaries = Canaries::new();
         connect_with(&world, &canaries.client_secret).await;
-        let panics = panics::outputs(&world, ["panicked", &canaries.panicked, &canaries.panicked_later]).await;
         let chart = world.chart().await;
+        let key = [("id", "made-here"), ("key", canaries.key.as_str())];
+        world.secret(chart.argument("--credential-key-secret"), &key).await;
+        let panics = panics::outputs(&world, ["panicked", &canaries.panicked, &canaries.panicked_later]).await;
         let mut operator = ChildOperator::spawn_logging("operator-0", &chart, &world.namespace, "trace");
         operator.until_ready().await;
         succeed(&world, &canaries).await;

@@ -25,6 +25,10 @@ const fn reset(moment: Moment) -> Point {
     Point { server: Server::Keycloak, method: "PUT", end: "/reset-password", moment }
 }
 
+const fn logout(moment: Moment) -> Point {
+    Point { server: Server::Keycloak, method: "POST", end: "/logout", moment }
+}
+
 /// The status in which a reset is announced.
 const fn announcement(moment: Moment) -> Point {
     Point { server: Server::Kubernetes, method: "PUT", end: "/keycloakusers/victim/status", moment }
@@ -166,6 +170,58 @@ fn killed_after_a_reset_was_announced() {
 #[test]
 fn killed_after_a_reset_was_announced_and_the_secret_changes_again() {
     killed_in_a_reset("killed_after_announcement_and_change", announcement(Moment::Unanswered), Some(THIRD), 1);
+}
+
+/// The password has arrived, and the sessions are still to end.
+fn killed_before_sessions_end(name: &str, point: Point) {
+    e2e_with(name, realm(HISTORY), async |world| {
+        let scene = Scene::set(world).await;
+        let world = &scene.world;
+        make(world, "victim", json!({ "revokeSessions": true })).await;
+        let session = sessions::session(world, "victim", "openid").await;
+        scene.doom(point);
+        set_value(world, "victim", SECOND).await;
+        scene.go_on(None).await;
+        until_synced(world, "victim", "True", "Synced").await;
+        assert_eq!(record(&world.reconcile_now("victim").await).pending, None);
+        assert!(!sessions::is_alive(world, &session).await);
+        assert_eq!(resets_of(world, "victim").await, 1);
+    });
+}
+
+#[test]
+fn killed_after_a_reset_was_carried_out_and_before_the_sessions_end() {
+    killed_before_sessions_end("killed_after_reset_with_sessions", reset(Moment::Unanswered));
+}
+
+#[test]
+fn killed_when_the_sessions_are_about_to_end() {
+    killed_before_sessions_end("killed_in_a_logout", logout(Moment::Before));
+}
+
+/// A reset of a password that was temporary and is not any more would take the demand away.
+#[test]
+fn killed_after_a_reset_beside_an_action_that_is_declared() {
+    e2e_with("killed_beside_an_action", realm_seen_with(HISTORY, &["manage-users", "view-realm"]), async |world| {
+        let scene = Scene::set(world).await;
+        let world = &scene.world;
+        let declared = |temporary: bool| {
+            let mut declared = spec("victim", json!({ "temporary": temporary }));
+            declared["requiredActions"] = json!([actions::UPDATE]);
+            declared
+        };
+        world.secret("kcuser-victim", &[("password", FIRST)]).await;
+        world.user("victim", declared(true)).await;
+        world.until("victim", "Synced").await;
+        world.user("victim", declared(false)).await;
+        world.until("victim", "Synced").await;
+        scene.doom(reset(Moment::Unanswered));
+        set_value(world, "victim", SECOND).await;
+        scene.go_on(None).await;
+        until_synced(world, "victim", "True", "Synced").await;
+        assert_eq!(record(&world.reconcile_now("victim").await).pending, None);
+        assert_eq!(actions::demands(world, "victim").await, actions::set(&[actions::UPDATE]), "it is not done");
+    });
 }
 
 /// Killed in a creation; the password in the end.

@@ -6,13 +6,13 @@ use super::*;
 use crate::support::{bed, e2e_with};
 
 /// Logs in and gives the refresh token, of a session that is online or offline.
-async fn session(world: &World, name: &str, scope: &str) -> String {
+pub(super) async fn session(world: &World, name: &str, scope: &str) -> String {
     let form = [("grant_type", "password"), ("username", name), ("password", FIRST), ("scope", scope)];
     let answer = token(world, &form).await;
     answer["refresh_token"].as_str().unwrap_or_else(|| panic!("no session: {answer}")).to_owned()
 }
 
-async fn is_alive(world: &World, refresh_token: &str) -> bool {
+pub(super) async fn is_alive(world: &World, refresh_token: &str) -> bool {
     let answer = token(world, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await;
     answer["access_token"].is_string()
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::leader::{two_replicas, until_leading};
-use crate::support::{ChildOperator, Operator, e2e_with};
+use crate::support::{ChildOperator, FaultProxy, Ledger, Operator, e2e_with};
 
 /// What the operator sends to Keycloak after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +33,30 @@ impl Sent {
 /// The modes, and the users that have them.
 const MODES: [(&str, &str); 3] = [("OnChange", "onchange"), ("Once", "initial"), ("Enforce", "enforced")];
 
-/// Three users in line, one of each mode.
+/// Three users in line, one of each mode, and what is sent to Keycloak on their behalf.
 struct Stage {
     world: World,
+    ledger: Ledger,
     operator: Option<Operator>,
     replica: Option<ChildOperator>,
 }
 
 impl Stage {
     async fn set(world: World) -> Self {
-        world.connect(json!({})).await;
+        let ledger = Ledger::default();
+        let proxy = FaultProxy::before_keycloak("operator", &ledger);
+        world.connect(json!({ "url": proxy.url(), "grants": { "adoption": "Allowed" } })).await;
         let operator = Some(world.operator().await);
         for (mode, name) in MODES {
             make(&world, name, json!({ "sync": mode })).await;
         }
-        Self { world, operator, replica: None }
+        Self { world, ledger, operator, replica: None }
+    }
+
+    /// How many passwords were sent for the account, refused ones too: of those no admin event tells.
+    async fn sent_to(&self, name: &str) -> usize {
+        let end = format!("/users/{}/reset-password", account_id(&self.world, name).await);
+        self.ledger.records().iter().filter(|record| record.call.path.ends_with(&end)).count()
     }
 
     async fn stop(&mut self) {
@@ -93,7 +102,7 @@ const STILL_FIRST: Passwords = [Some(FIRST); 3];
 const BOTH_SECOND: Passwords = [Some(SECOND), Some(FIRST), Some(SECOND)];
 
 fn row(name: &str, policy: &str, sent: [Sent; 3], event: impl AsyncFn(&mut Stage) -> Passwords) {
-    e2e_with(name, realm(policy), async |world| {
+    e2e_with(name, realm_seen_with(policy, &["manage-users", "view-clients"]), async |world| {
         let mut stage = Stage::set(world).await;
         let passwords = event(&mut stage).await;
         let world = &stage.world;
@@ -105,7 +114,8 @@ fn row(name: &str, policy: &str, sent: [Sent; 3], event: impl AsyncFn(&mut Stage
                 world.reconcile_now(name).await;
             }
             let resets = resets_of(world, name).await;
-            assert_eq!(resets, usize::from(sent == Sent::Once), "resets with {mode}");
+            let expected = usize::from(sent == Sent::Once);
+            assert_eq!((resets, stage.sent_to(name).await), (expected, expected), "done and sent with {mode}");
             if let Some(password) = password {
                 world.keycloak.login(name, password).await.unwrap_or_else(|error| panic!("{mode}: {error}"));
             }
@@ -161,6 +171,7 @@ rows! {
         }
         stage.world.until("onchange", "SecretNotFound").await;
         stage.world.until("enforced", "SecretNotFound").await;
+        assert_eq!(synced(&stage.world.reconcile_now("initial").await).1, "Synced", "it has no use for it any more");
         STILL_FIRST
     };
     row_other_secret, "Another Secret, or another key, with the same value is named", HISTORY => [Nothing, Nothing, Nothing], async |stage: &mut Stage| {
@@ -218,7 +229,22 @@ rows! {
         leader.kill();
         until_leading(&other).await;
         stage.replica = Some(other);
+        for (_, name) in MODES {
+            assert_eq!(synced(&stage.world.reconcile_now(name).await).1, "Synced", "it has the same key");
+        }
         STILL_FIRST
+    };
+    row_taken_over, "The account is taken over", NO_HISTORY => [Nothing, Nothing, Once], async |stage: &mut Stage| {
+        stage.declare(|_, spec| spec["deletionPolicy"] = json!("Orphan")).await;
+        for (_, name) in MODES {
+            set_by_hand(&stage.world, name, THEIRS).await;
+            stage.world.delete_and_wait(name).await;
+        }
+        stage.declare(|_, spec| spec["adoption"] = json!("Adopt")).await;
+        for (_, name) in MODES {
+            stage.world.until(name, "Synced").await;
+        }
+        [Some(THEIRS), Some(THEIRS), Some(FIRST)]
     };
     row_record_lost, "The record in the status is lost", HISTORY => [Nothing, Nothing, Nothing], async |stage: &mut Stage| {
         stage.set_status(json!({ "credentials": null })).await;
