@@ -114,7 +114,8 @@ fn a_history_of_one_password_does_not_stand_in_the_way() {
         let _operator = world.operator().await;
         make(&world, "held", json!({ "sync": "Enforce" })).await;
         set_by_hand(&world, "held", THEIRS).await;
-        assert_eq!(synced(&world.reconcile_now("held").await).0, "True");
-        world.keycloak.login("held", FIRST).await.expect("it is put back");
+        world.reconcile_now("held").await;
+        until_login(&world, "held", FIRST).await;
+        until_synced(&world, "held", "True", "Synced").await;
     });
 }
