@@ -378,4 +378,7 @@ pub struct PendingReset {
     /// Creation date (milliseconds) of the password that Keycloak had before; absent if it had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_date: Option<i64>,
+    /// Present if the reset demands that the user changes the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<bool>,
 }

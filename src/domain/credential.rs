@@ -32,6 +32,8 @@ pub struct Pending {
     pub digest: Digest,
     /// Creation date in milliseconds of the password before; `None` if there was none.
     pub created_date: Option<i64>,
+    /// It demands that the user changes the password.
+    pub temporary: bool,
 }
 
 /// What is known of a password that was set from a Secret.
@@ -87,8 +89,9 @@ impl PasswordRecord {
     /// The record of a reset that has arrived.
     #[must_use]
     pub fn arrived(self, created_date: Option<i64>) -> Self {
+        let temporary = self.pending.as_ref().map_or(self.temporary, |pending| pending.temporary);
         let digest = self.pending.map(|pending| pending.digest);
-        Self { digest, created_date, pending: None, ..self }
+        Self { digest, created_date, pending: None, temporary, ..self }
     }
 
     /// A record of a value that Keycloak has.

@@ -19,7 +19,7 @@ fn record(value: &str) -> PasswordRecord {
 }
 
 fn begun(known: &str, value: &str, created_date: i64) -> PasswordRecord {
-    let pending = Pending { digest: digest(value), created_date: Some(created_date) };
+    let pending = Pending { digest: digest(value), created_date: Some(created_date), temporary: false };
     PasswordRecord { pending: Some(pending), ..record(known) }
 }
 
@@ -206,5 +206,14 @@ fn no_password_is_sent_to_an_account_that_is_being_taken_over_unless_it_is_enfor
         assert_eq!(enforced.decide(), PasswordDecision::Send(Cause::Changed));
         let asked = Case { asked: true, taken_over: true, ..Case::of(None, "x", date) };
         assert_eq!(asked.decide(), PasswordDecision::Send(Cause::Asked));
+    }
+}
+
+#[test]
+fn a_reset_that_arrived_before_it_was_noted_says_what_it_demanded() {
+    for (before, reset) in [(false, true), (true, false)] {
+        let pending = Pending { digest: digest("y"), created_date: Some(1), temporary: reset };
+        let announced = PasswordRecord { pending: Some(pending), temporary: before, ..record("x") };
+        assert_eq!(announced.arrived(Some(2)).temporary, reset, "temporary before: {before}");
     }
 }

@@ -1,4 +1,4 @@
-//! The last look at a resource before its account is made or goes: the cache may be behind.
+//! The last look at a resource before its account is made, finished or goes: the cache may be behind.
 
 use kube::ResourceExt;
 
@@ -15,4 +15,13 @@ pub(super) async fn check(context: &Context, user: &KeycloakUser) -> Result<(), 
         return Ok(());
     }
     Err(Error::Outdated)
+}
+
+/// Reads a resource whose status does not know of the account that it made. If it is another version by now, the pass
+/// that made the account has noted it meanwhile, and nothing of it is unfinished.
+pub(super) async fn check_unfinished(context: &Context, user: &KeycloakUser) -> Result<(), Error> {
+    let (namespace, name) = key_of(user);
+    let live = context.users_api(&namespace).get(&name).await?;
+    let noted = live.status.and_then(|status| status.user_id).is_some();
+    if live.metadata.uid == user.metadata.uid && !noted { Ok(()) } else { Err(Error::Outdated) }
 }

@@ -244,6 +244,7 @@ impl Pass<'_> {
         match origin {
             Origin::Created => draft.created(),
             Origin::Unfinished => {
+                live::check_unfinished(self.context, self.user).await?;
                 draft.created();
                 draft.owned = std::mem::take(&mut draft.owned).found_again();
             }

@@ -131,7 +131,7 @@ impl Synchronization<'_> {
         let demanded = self.account.required_actions.contains(UPDATE_PASSWORD);
         let temporary = is_temporary(is_declared_temporary(credential), declared, demanded, draft.password.as_ref());
         if cause != Cause::Unfinished {
-            self.announce(draft, value, created_date, cause).await?;
+            self.announce(draft, credential, value, created_date, cause).await?;
         }
         match self.connection.realm.client().reset_password(&self.account.id, &value.value, temporary).await {
             Err(error) if cause == Cause::Unfinished && error.kind == ErrorKind::PasswordInHistory => {}
@@ -159,6 +159,7 @@ impl Synchronization<'_> {
     async fn announce(
         &self,
         draft: &mut Draft,
+        credential: &Credential,
         value: &PasswordValue,
         created_date: Option<i64>,
         cause: Cause,
@@ -167,7 +168,11 @@ impl Synchronization<'_> {
         let known = before.as_ref().filter(|record| cause == Cause::Changed && record.key_id == value.key_id);
         draft.password = Some(PasswordRecord {
             digest: known.and_then(|record| record.digest.clone()),
-            pending: Some(Pending { digest: value.digest.clone(), created_date }),
+            pending: Some(Pending {
+                digest: value.digest.clone(),
+                created_date,
+                temporary: is_declared_temporary(credential),
+            }),
             created_date: before.as_ref().and_then(|record| record.created_date),
             temporary: before.as_ref().is_some_and(|record| record.temporary),
             ..value.record()

@@ -356,6 +356,7 @@ fn record(status: &CredentialRecord) -> PasswordRecord {
     let pending = |pending: &PendingReset| Pending {
         digest: Digest::recorded(&pending.digest),
         created_date: pending.created_date,
+        temporary: pending.temporary.unwrap_or_default(),
     };
     PasswordRecord {
         secret: SecretVersion {
@@ -377,6 +378,7 @@ fn recorded(record: &PasswordRecord) -> CredentialRecord {
     let pending = |pending: &Pending| PendingReset {
         digest: pending.digest.as_str().to_owned(),
         created_date: pending.created_date,
+        temporary: pending.temporary.then_some(true),
     };
     CredentialRecord {
         type_: CredentialType::Password,
