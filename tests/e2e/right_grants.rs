@@ -1,11 +1,13 @@
 //! What a connection grants is judged by what a role or group comes to: each way of becoming an administrator that is
 //! known, and the patterns.
 
+use std::time::{Duration, Instant};
+
 use keycloak_user_operator::api::KeycloakUser;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{OPERATOR_CLIENT, World, condition, e2e, e2e_with};
+use crate::support::{OPERATOR_CLIENT, World, condition, e2e, e2e_with, eventually};
 
 const ADMIN: &str = "realm-management/realm-admin";
 const ADMIN_IN_WORDS: &str = "clientRoles[realm-management/realm-admin]";
@@ -116,6 +118,7 @@ fn no_account_is_made_that_the_realm_would_make_an_administrator() {
         world.user("before", json!({ "username": "before" })).await;
         world.until("before", "Synced").await;
         keycloak.add_composite(default, ADMIN).await;
+        until_judged_anew().await;
         no_account_is_made(&world, "direct", &format!("{to_default} > {ADMIN_IN_WORDS}")).await;
         keycloak.take_composite(default, ADMIN).await;
         world.reconcile_now("direct").await;
@@ -126,6 +129,7 @@ fn no_account_is_made_that_the_realm_would_make_an_administrator() {
         world.user("harmless", json!({ "username": "harmless" })).await;
         world.until("harmless", "Synced").await;
         keycloak.add_composite("inner", ADMIN).await;
+        until_judged_anew().await;
         let nested = format!("{to_default} > realmRoles[outer] > realmRoles[inner] > {ADMIN_IN_WORDS}");
         no_account_is_made(&world, "nested", &nested).await;
         keycloak.take_composite("inner", ADMIN).await;
@@ -133,6 +137,7 @@ fn no_account_is_made_that_the_realm_would_make_an_administrator() {
         let group = keycloak.create_group("/everybody/new").await;
         keycloak.change(Method::PUT, &format!("/default-groups/{group}"), json!({})).await;
         keycloak.give_to_group("/everybody", ADMIN).await;
+        until_judged_anew().await;
         let way = format!("groups[/everybody/new] > groups[/everybody] > {ADMIN_IN_WORDS}");
         no_account_is_made(&world, "member", &way).await;
         world
@@ -145,6 +150,13 @@ fn no_account_is_made_that_the_realm_would_make_an_administrator() {
         // Whoever was there before is not touched.
         world.until("before", "Synced").await;
     });
+}
+
+/// What was read before a write answers for others for 250 ms (docs/decisions.md): each role, and what they come to.
+async fn until_judged_anew() {
+    let begun = Instant::now();
+    let is_over = async || if begun.elapsed() > Duration::from_millis(500) { Ok(()) } else { Err(begun.elapsed()) };
+    eventually("what was read is too old to be used", is_over).await;
 }
 
 #[test]
