@@ -21,22 +21,25 @@ impl<T, E> Default for Kept<T, E> {
 }
 
 impl<T: Clone, E: Clone> Kept<T, E> {
-    /// What is kept, or what `fetch` brings, with how long it may be kept. A failure is kept for a second.
+    /// What is kept, or what `fetch` brings, with how long it is good for callers, counted from the moment at which it was
+    /// asked for. A failure is kept for a second after it came.
     ///
     /// # Errors
     /// Those of `fetch`.
     pub async fn get(&self, fetch: impl AsyncFnOnce() -> Result<(T, Duration), E>) -> Result<T, E> {
+        let asked = Instant::now();
         let mut kept = self.0.lock().await;
         if let Some((until, outcome)) = kept.as_ref()
-            && Instant::now() < *until
+            && asked < *until
         {
             return outcome.clone();
         }
-        let (lifetime, outcome) = match fetch().await {
-            Ok((value, lifetime)) => (lifetime, Ok(value)),
-            Err(error) => (FAILURE_LIFETIME, Err(error)),
+        let begun = Instant::now();
+        let (until, outcome) = match fetch().await {
+            Ok((value, lifetime)) => (begun + lifetime, Ok(value)),
+            Err(error) => (Instant::now() + FAILURE_LIFETIME, Err(error)),
         };
-        *kept = Some((Instant::now() + lifetime, outcome.clone()));
+        *kept = Some((until, outcome.clone()));
         outcome
     }
 
@@ -88,11 +91,26 @@ mod tests {
         let (kept, source) = (Kept::default(), Source::default());
         assert_eq!(kept.get(|| source.fail()).await, Err(0));
         tokio::time::advance(FAILURE_LIFETIME).await;
+        let asked = Instant::now();
         assert_eq!(kept.get(|| source.fetch()).await, Ok(1));
-        tokio::time::advance(LIFETIME.checked_sub(Duration::from_millis(1)).unwrap()).await;
+        tokio::time::advance(LIFETIME.checked_sub(asked.elapsed() + Duration::from_millis(1)).unwrap()).await;
         assert_eq!(kept.get(|| source.fetch()).await, Ok(1));
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(kept.get(|| source.fetch()).await, Ok(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_slow_answer_takes_it_though_its_time_is_over() {
+        let (kept, fetches) = (Kept::<_, ()>::default(), AtomicUsize::new(0));
+        let ask = async || {
+            kept.get(async || {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                Ok((fetches.fetch_add(1, Ordering::SeqCst), Duration::from_millis(250)))
+            })
+            .await
+        };
+        assert_eq!(futures::future::join_all((0..32).map(|_| ask())).await, [Ok(0); 32]);
+        assert_eq!(ask().await, Ok(1), "who asks later does not");
     }
 
     #[tokio::test(start_paused = true)]

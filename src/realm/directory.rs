@@ -31,6 +31,8 @@ const MOST_KEPT: usize = 16384;
 /// For what an answer is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
+    /// To judge what the caller shares with others for a time.
+    Share,
     /// To give a right.
     Write,
     /// To say something of a right that the account has.
@@ -40,6 +42,7 @@ pub enum Use {
 impl Use {
     fn oldest(self) -> Duration {
         match self {
+            Self::Share => Duration::ZERO,
             Self::Write => BEFORE_A_WRITE,
             Self::Report => OTHERWISE,
         }
@@ -172,7 +175,7 @@ impl Directory {
         let defaults = client.realm_defaults().await?;
         let mut graph = RightsGraph::default();
         if let Some(role) = &defaults.role {
-            self.explore(client, &role.name, Use::Write, &mut graph).await?;
+            self.explore(client, &role.name, Use::Share, &mut graph).await?;
         }
         for group in &defaults.groups {
             self.climb(client, &group.id, &mut graph).await?;
@@ -188,7 +191,7 @@ impl Directory {
             None => None,
         } {
             for role in &group.roles {
-                self.explore(client, role, Use::Write, graph).await?;
+                self.explore(client, role, Use::Share, graph).await?;
             }
             let above = group.parent.as_ref().map(|_| RightName::Group(above(&group).to_owned()));
             next.clone_from(&group.parent);
@@ -257,11 +260,11 @@ impl Directory {
     }
 
     async fn node(&self, client: &Client, name: &RightName, use_: Use) -> Answer<Option<Node>> {
-        let slot = self.slot(name);
+        let (slot, asked) = (self.slot(name), Instant::now());
         let mut kept = slot.lock().await;
         if let Some((read, answer)) = kept.as_ref() {
             let oldest = if answer.is_ok() { use_.oldest() } else { FAILURE_LIFETIME };
-            if read.elapsed() < oldest {
+            if asked.saturating_duration_since(*read) <= oldest {
                 return answer.clone();
             }
         }
