@@ -9,6 +9,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionLimits {
+    /// Most requests to Keycloak at one time; 16 if absent. They become fewer by themselves while Keycloak asks for that,
+    /// answers slowly or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_in_flight: Option<u16>,
+    /// Most requests to Keycloak in a second; 1000 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub requests_per_second: Option<u16>,
     /// How many accounts may go with their resources: deleted, or disabled where `deletionPolicy` says so. What is more
     /// waits, until time has passed or the annotation `keycloakuser.dev/allow-deletions` lets it go.
     #[serde(default, skip_serializing_if = "Option::is_none")]

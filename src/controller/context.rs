@@ -66,6 +66,8 @@ pub(super) struct Context {
     pub(super) backoff: Arc<Backoff>,
     /// Wakes users of the scope.
     pub(super) wake: UnboundedSender<ObjectRef<KeycloakUser>>,
+    /// Wakes connections of the scope.
+    pub(super) wake_connection: UnboundedSender<ObjectRef<KeycloakConnection>>,
 }
 
 /// Which Secrets and ConfigMaps there are, in which version.

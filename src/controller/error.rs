@@ -341,6 +341,7 @@ fn keycloak(kind: &ErrorKind) -> (Reason, Class) {
         ErrorKind::RealmNotFound => (Reason::RealmNotFound, Class::Misconfigured),
         ErrorKind::Fenced => FENCED,
         ErrorKind::Throttled(after) => (Reason::TooManyRequests, Class::Transient(*after)),
+        ErrorKind::NotSent { cause, wait } => (keycloak(cause).0, Class::Transient(Some(*wait))),
         // Not found or in conflict: the account vanished between two requests, or somebody took its name; the next pass
         // finds out.
         ErrorKind::Server(_) | ErrorKind::Unexpected(_) | ErrorKind::NotFound | ErrorKind::Conflict(_) => {

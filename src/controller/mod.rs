@@ -237,6 +237,23 @@ fn connection_gone(
     }
 }
 
+/// What is noted of each user that exists.
+fn user_seen(shared: &Arc<Shared>) -> impl Fn(&KeycloakUser) + use<> {
+    let shared = Arc::clone(shared);
+    move |user: &KeycloakUser| shared.brakes.user_seen(user)
+}
+
+/// What is forgotten with a user.
+fn user_gone(shared: &Arc<Shared>, backoff: &Arc<Backoff>) -> impl Fn(&str) + use<> {
+    let (shared, backoff) = (Arc::clone(shared), Arc::clone(backoff));
+    move |uid: &str| {
+        shared.metrics.forget(uid);
+        shared.brakes.user_gone(uid);
+        shared.realms.forget_waiter(uid);
+        backoff.forget(uid);
+    }
+}
+
 /// The controllers of one scope, until `shutdown`.
 async fn watch_scope(
     scope: Scope,
@@ -247,7 +264,7 @@ async fn watch_scope(
     shutdown: CancellationToken,
 ) -> Ended {
     let (wake_connections, woken_connections) = wake_connections(vec![Arc::clone(&wake)]);
-    let wake_users = wake.sender.clone();
+    let (wake_users, wake_connection) = (wake.sender.clone(), wake_connections.sender.clone());
     let mut caches = JoinSet::new();
     let changed = {
         let (users, connections) = (Arc::clone(&wake), Arc::clone(&wake_connections));
@@ -262,19 +279,6 @@ async fn watch_scope(
         watch::spawn_namespaces(&scope, &shared.client, move |referent| users.changed(referent), &mut caches)
     });
     let backoff = Arc::new(Backoff::default());
-    let user_seen = {
-        let shared = Arc::clone(&shared);
-        move |user: &KeycloakUser| shared.brakes.user_seen(user)
-    };
-    let user_gone = {
-        let (shared, backoff) = (Arc::clone(&shared), Arc::clone(&backoff));
-        move |uid: &str| {
-            shared.metrics.forget(uid);
-            shared.brakes.user_gone(uid);
-            shared.realms.forget_waiter(uid);
-            backoff.forget(uid);
-        }
-    };
     let gone = connection_gone((&shared.realms, &shared.brakes, &shared.observers), &backoff);
     let (connections, changed_connections) =
         watch::connections(scope.api(&shared.client), wake_connections, |c| key_of(c).0, gone, &shared.metrics);
@@ -282,11 +286,20 @@ async fn watch_scope(
         scope.api(&shared.client),
         wake,
         Arc::clone(&shared.claims),
-        user_seen,
-        user_gone,
+        user_seen(&shared),
+        user_gone(&shared, &backoff),
         &shared.metrics,
     );
-    let context = Arc::new(Context { shared, users, connections, versions, namespaces, backoff, wake: wake_users });
+    let context = Arc::new(Context {
+        shared,
+        users,
+        connections,
+        versions,
+        namespaces,
+        backoff,
+        wake: wake_users,
+        wake_connection,
+    });
     let cache = context.connections.clone();
     let connections = controller_of(changed_connections, cache, woken_connections, concurrency, &shutdown)
         .run(

@@ -4,6 +4,7 @@
 
 mod birth;
 mod brake;
+mod budget;
 mod credential;
 mod desired;
 mod diff;
@@ -24,6 +25,7 @@ mod takeover;
 
 pub use birth::BirthMark;
 pub use brake::{Allowance, BrakeDecision, DeletionLimit, DeletionRecord, Deletions, Held, brake};
+pub use budget::{Admission, BudgetChange, Lane, RequestBudget, RequestLimits, RequestOutcome, Ticket};
 pub use credential::{
     Cause, PasswordDecision, PasswordRecord, PasswordSituation, PasswordSync, Pending, SecretVersion, decide_password,
     is_temporary,

@@ -61,6 +61,14 @@ pub enum ErrorKind {
     /// Fewer requests, please.
     #[error("too many requests")]
     Throttled(Option<Duration>),
+    /// Not sent: requests before it failed like this, or the server has asked for a pause.
+    #[error("{cause}")]
+    NotSent {
+        /// What became of those before it.
+        cause: Box<ErrorKind>,
+        /// So long none is sent.
+        wait: Duration,
+    },
     /// The server failed.
     #[error("Keycloak answered with status {0}")]
     Server(u16),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -32,11 +33,43 @@ struct OperationLabel {
 pub struct KeycloakMetrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<OperationLabel, Histogram, fn() -> Histogram>,
+    pub(super) budget: BudgetMetrics,
+}
+
+/// What the request budgets of all connections do.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BudgetMetrics {
+    pub(super) in_flight: Gauge,
+    pub(super) slowdowns: Counter,
+    pub(super) refused: Counter,
+    pub(super) breakers_open: Gauge,
+}
+
+impl BudgetMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("keycloak_requests_in_flight", "Requests to Keycloak under way", self.in_flight.clone());
+        registry.register(
+            "keycloak_slowdowns",
+            "How often a connection has halved its pace: too many requests, slow answers, or none",
+            self.slowdowns.clone(),
+        );
+        registry.register(
+            "keycloak_requests_not_sent",
+            "Requests that were not sent to a Keycloak that does not answer or has asked for a pause",
+            self.refused.clone(),
+        );
+        registry.register(
+            "keycloak_breakers_open",
+            "Connections whose Keycloak does not answer, so that one request is tried now and then",
+            self.breakers_open.clone(),
+        );
+    }
 }
 
 impl Default for KeycloakMetrics {
     fn default() -> Self {
-        Self { requests: Family::default(), durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)) }
+        let durations: Family<_, _, fn() -> _> = Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        Self { requests: Family::default(), durations, budget: BudgetMetrics::default() }
     }
 }
 
@@ -60,6 +93,7 @@ impl KeycloakMetrics {
             "How long requests to Keycloak took, by operation",
             self.durations.clone(),
         );
+        self.budget.register(registry);
     }
 
     pub(super) fn count(&self, operation: Operation, status: Option<u16>, duration: Duration) {

@@ -3,8 +3,10 @@
 //! May use `domain`; knows nothing of Kubernetes. Written against 26.7.3; every call tolerates fields it does not know.
 
 mod address;
+mod answer;
 mod answer_body;
 mod auth;
+mod budget;
 mod error;
 mod events;
 mod fence;
@@ -23,6 +25,7 @@ mod wire_rights;
 
 pub use address::ForbiddenAddress;
 pub use auth::Login;
+pub use budget::in_lane;
 pub use error::{ConflictWith, ErrorKind, FieldError, KeycloakError};
 pub use events::{Feed, RecordedFeeds};
 pub use fence::Fence;

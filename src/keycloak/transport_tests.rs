@@ -13,7 +13,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::domain::{BirthMark, Editors, NewUser, ObjectId, ProfileUpdate, Right, RightName, UnmanagedPolicy, UserId};
-use crate::keycloak::Feed;
+use crate::keycloak::answer::reason;
+use crate::keycloak::{ConflictWith, Feed, FieldError};
 
 const ID: &str = "8c7d2f3e-0000-4000-8000-000000000000";
 const PASSWORD: &str = "correct-horse-battery";
@@ -42,6 +43,7 @@ thread_local! {
 fn client_of(server: Server) -> Client {
     Client {
         http: HTTP.with(Clone::clone),
+        budget: budget(&server, RequestLimits::default(), &KeycloakMetrics::default(), Notice::none()),
         server,
         token: Kept::default(),
         metrics: KeycloakMetrics::default(),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::channel::mpsc::UnboundedReceiver;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -23,7 +23,7 @@ use crate::controller::backoff::Backoff;
 use crate::controller::context::{Context, Shared, Versions};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::metrics::ControllerMetrics;
-use crate::controller::reconcile::dereference::{Connection, Declared, open, version_of};
+use crate::controller::reconcile::dereference::{Connection, Declared, notice, open, version_of};
 use crate::controller::watch::wake::WakeUsers;
 use crate::controller::watch::{self, Scope};
 use crate::controller::{
@@ -38,6 +38,7 @@ pub(in crate::controller) struct ClusterConnections {
     pub(in crate::controller) versions: Versions,
     /// Namespace of the operator itself.
     pub(in crate::controller) namespace: String,
+    wake: UnboundedSender<ObjectRef<ClusterKeycloakConnection>>,
 }
 
 impl ClusterConnections {
@@ -56,7 +57,8 @@ impl ClusterConnections {
         }
         let spec = &connection.spec.connection;
         let version = version_of(connection);
-        Ok(Declared { name, spec, version, namespace: &self.namespace, versions: &self.versions })
+        let notice = notice(&self.wake, ObjectRef::from_obj(connection));
+        Ok(Declared { name, spec, version, namespace: &self.namespace, versions: &self.versions, notice })
     }
 }
 
@@ -83,11 +85,11 @@ pub(in crate::controller) fn watch(
     let versions = watch::spawn_versions(&own, client, move |changed| referents.changed(changed), &mut caches);
     let backoff = Arc::new(Backoff::default());
     let gone = connection_gone(kept, &backoff);
-    let objects = namespace.clone();
+    let (objects, to_wake) = (namespace.clone(), wake.sender.clone());
     let (connections, changed) =
         watch::connections(Api::all(client.clone()), wake, move |_| objects.clone(), gone, metrics);
     let following = ClusterWatch { changed: changed.boxed(), woken, backoff, caches };
-    (ClusterConnections { connections, versions, namespace }, following)
+    (ClusterConnections { connections, versions, namespace, wake: to_wake }, following)
 }
 
 impl ClusterWatch {

@@ -3,6 +3,7 @@
 //! Versions come from the caches; an object is read only when its version is another than the one last used.
 
 use futures::FutureExt;
+use futures::channel::mpsc::UnboundedSender;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::runtime::reflector::ObjectRef;
@@ -18,7 +19,7 @@ use crate::controller::connection::cluster;
 use crate::controller::context::{Context, Shared, Versions, key_of};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::secret_content::{NoText, SecretContent};
-use crate::domain::{Digest, Grants, PasswordRecord, Patterns, SecretVersion};
+use crate::domain::{Digest, Grants, PasswordRecord, Patterns, RequestLimits, SecretVersion};
 use crate::keycloak::{CertificateAuthorities, Client, ClientError, Login, Server};
 use crate::realm::{ConnectionName, Realm};
 
@@ -70,6 +71,8 @@ pub(in crate::controller) struct Declared<'a> {
     /// Namespace of its objects.
     pub(in crate::controller) namespace: &'a str,
     pub(in crate::controller) versions: &'a Versions,
+    /// Has the connection looked at.
+    pub(in crate::controller) notice: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Resolves the connection of a user to its realm.
@@ -100,13 +103,27 @@ pub(in crate::controller) fn declared<'a>(
     namespace: &'a str,
 ) -> Declared<'a> {
     let name = connection.metadata.name.clone().unwrap_or_default();
+    let notice = notice(&context.wake_connection, ObjectRef::from_obj(connection));
     Declared {
+        notice,
         name: ConnectionName::Namespaced { namespace: namespace.to_owned(), name },
         spec: &connection.spec,
         version: version_of(connection),
         namespace,
         versions: &context.versions,
     }
+}
+
+/// Has a connection looked at; a receiver that is gone belongs to a controller that has stopped.
+pub(in crate::controller) fn notice<K>(
+    wake: &UnboundedSender<ObjectRef<K>>,
+    connection: ObjectRef<K>,
+) -> Arc<dyn Fn() + Send + Sync>
+where
+    K: kube::Resource<DynamicType = ()> + 'static,
+{
+    let wake = wake.clone();
+    Arc::new(move || drop(wake.unbounded_send(connection.clone())))
 }
 
 /// UID and generation.
@@ -155,6 +172,14 @@ fn sweep_interval(spec: &KeycloakConnectionSpec) -> Duration {
     parsed.map_or(DEFAULT_SWEEP_INTERVAL, Duration::from)
 }
 
+fn request_limits(spec: &KeycloakConnectionSpec) -> RequestLimits {
+    let (declared, default) = (spec.limits.clone().unwrap_or_default(), RequestLimits::default());
+    RequestLimits {
+        in_flight: declared.max_in_flight.unwrap_or(default.in_flight),
+        per_second: declared.requests_per_second.unwrap_or(default.per_second),
+    }
+}
+
 impl Declared<'_> {
     async fn realm(&self, shared: &Shared) -> Result<Arc<Realm>, Error> {
         let fingerprint = self.fingerprint()?;
@@ -170,6 +195,7 @@ impl Declared<'_> {
                     ClientError::Certificates(_) => self.invalid(self.tls_problem()),
                 },
             )?;
+        let client = client.limited(request_limits(self.spec), self.notice.clone());
         Ok(shared.realms.put(self.name.clone(), fingerprint, Realm::new(client)))
     }
 
