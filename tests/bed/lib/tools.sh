@@ -11,7 +11,7 @@ tool_version() {
     kubernetes | kubectl) echo "$KUBERNETES_VERSION" ;;
     etcd) echo "$ETCD_VERSION" ;;
     helm) echo "$HELM_VERSION" ;;
-    keycloak) echo "$KEYCLOAK_VERSION" ;;
+    keycloak | keycloak-postgres) echo "$KEYCLOAK_VERSION" ;;
     *) die "there is no tool '$1'; there are: ${TOOLS[*]}" ;;
   esac
 }
@@ -143,6 +143,7 @@ make_tool() {
   log="$dir.log"
   case $name in
     keycloak) need mvn maven ;;
+    keycloak-postgres) ;;
     *) need_go ;;
   esac
   lock build_lock "$dir.lock"

@@ -123,8 +123,14 @@ controllers_work() {
     kube_get /api/v1/namespaces/default/configmaps/kube-root-ca.crt
 }
 
+use_database() {
+  [[ "$BED_DATABASE" == postgres ]] || die "BED_DATABASE is '$BED_DATABASE'; there is postgres"
+  need_postgres
+  cmd_tools keycloak-postgres
+}
+
 cmd_up() {
-  local dir='' ports server
+  local dir='' ports server OPTIONS=()
   while (($# > 0)); do
     case $1 in
       --until-stdin-closes) UNTIL_STDIN_CLOSES=1 ;;
@@ -134,12 +140,13 @@ cmd_up() {
     shift
   done
   cmd_tools
+  [[ -z "${BED_DATABASE:-}" ]] || use_database
   STARTED=$(now_ms)
   take_run_dir "$dir"
   trap leave_run_dir EXIT
   trap 'exit 0' INT TERM HUP
 
-  mapfile -t ports < <(free_ports 6)
+  mapfile -t ports < <(free_ports 7)
   BED_ETCD_URL="http://127.0.0.1:${ports[0]}"
   BED_KUBE_URL="https://127.0.0.1:${ports[2]}"
   BED_KUBE_CA="$BED_DIR/kube-ca.crt"
@@ -158,11 +165,15 @@ cmd_up() {
   BED_HELM=$(client helm)
 
   certificates "$BED_DIR" keycloak
-  server="$(tool_dir keycloak)/server"
+  server="$(tool_dir "keycloak${BED_DATABASE:+-$BED_DATABASE}")/server"
+  if [[ -n "${BED_DATABASE:-}" ]]; then
+    start_postgres "${ports[6]}"
+    postgres_options "${ports[6]}"
+  fi
   keycloak_home "$server" "$BED_DIR/keycloak"
   keycloak_command "$server" "$BED_DIR/keycloak" "${ports[3]}" "${ports[5]}" \
     "--https-port=${ports[4]}" "--https-certificate-file=$BED_DIR/keycloak.crt" \
-    "--https-certificate-key-file=$BED_DIR/keycloak.key"
+    "--https-certificate-key-file=$BED_DIR/keycloak.key" "${OPTIONS[@]}"
   start keycloak "${COMMAND[@]}" # first, it takes longest
   start_etcd "${ports[1]}"
 
