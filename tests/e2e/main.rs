@@ -47,6 +47,7 @@ mod required_actions;
 mod right_grants;
 mod rights;
 mod roles_and_groups;
+mod scale;
 mod sharing;
 mod steady;
 mod support;
