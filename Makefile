@@ -1,7 +1,7 @@
 # `make` lists the targets: what stands behind ## is their help.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-walk bed check fuzz agreement bench-convert generate image clean
+.PHONY: help demo test test-faults test-walk bed check fuzz agreement bench bench-convert generate image clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ fuzz: ## Give the converter documents that nobody wrote, for a minute.
 
 agreement: ## Let our rules and a real API server judge 10,000 specs.
 	@tests/run agreement
+
+bench: ## Measure the operator with 500, 2,000 and 10,000 accounts (an hour); N=500 is quick.
+	@N='$(N)' benches/scale/run
 
 bench-convert: ## Measure the converter beside xmllint and xsltproc.
 	@benches/convert/run

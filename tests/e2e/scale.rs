@@ -97,7 +97,7 @@ fn an_idle_period_costs_the_look_at_the_events_alone() {
         let events = |call: &Call| call.path == admin_events || call.path.ends_with("/events");
         let other: Vec<_> = idle.iter().filter(|call| call.server == Server::Keycloak && !events(call)).collect();
         let expected = |call: &&Call| call.path.ends_with("/token") || call.path.ends_with("/events/config");
-        assert!(other.iter().all(|call| expected(call)) && other.len() <= 2, "{other:#?}");
+        assert!(other.iter().all(expected) && other.len() <= 2, "{other:#?}");
         assert!(idle.iter().all(|call| call.server == Server::Keycloak || call.is_watch()), "{idle:#?}");
     });
 }

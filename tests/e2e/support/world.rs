@@ -72,7 +72,7 @@ pub async fn in_world<F: Future<Output = ()>>(
 }
 
 impl World {
-    async fn create(name: &str, realm: Value) -> Self {
+    pub async fn create(name: &str, realm: Value) -> Self {
         let short: String = name.replace('_', "-").chars().take(40).collect();
         let unique = format!("{}-{:04x}", short.trim_end_matches('-'), fastrand::u16(..));
         let client = admin_client().await;
