@@ -45,6 +45,8 @@ struct Claim {
     found: Option<Finding>,
     /// The realm in which it may have that name.
     realm: Option<String>,
+    /// It was made while this process watched, so that no other saw it, and its account was not asked for since.
+    untried: bool,
 }
 
 /// What the last pass over a resource found.
@@ -100,6 +102,7 @@ impl Claims {
 
     /// Replaces what is known of a resource.
     pub(super) fn set(&self, user: &KeycloakUser) {
+        let mut maps = self.maps();
         let claim = Claim {
             user_id: user.status.as_ref().and_then(|status| status.user_id.clone()),
             mark: mark_of(user),
@@ -108,8 +111,9 @@ impl Claims {
             state: (user.metadata.generation, user.metadata.deletion_timestamp.is_some()),
             found: None,
             realm: None,
+            untried: maps.missing == 0,
         };
-        self.maps().set(user.uid().unwrap_or_default(), claim);
+        maps.set(user.uid().unwrap_or_default(), claim);
     }
 
     /// Forgets a resource that is gone, and wakes those that waited for it.
@@ -117,6 +121,18 @@ impl Claims {
         let mut maps = self.maps();
         maps.remove(uid);
         maps.wake(uid);
+    }
+
+    /// Whether no process can have asked for an account of that resource.
+    pub(super) fn is_untried(&self, uid: &str) -> bool {
+        self.maps().claims.get(uid).is_some_and(|claim| claim.untried)
+    }
+
+    /// Notes that an account of that resource is about to be asked for.
+    pub(super) fn tried(&self, uid: &str) {
+        if let Some(claim) = self.maps().claims.get_mut(uid) {
+            claim.untried = false;
+        }
     }
 
     /// Notes what a pass has found.
@@ -271,6 +287,7 @@ fn first(rivals: impl Iterator<Item = Rival>) -> Rival {
 impl Maps {
     fn set(&mut self, uid: String, mut claim: Claim) {
         if let Some(before) = self.claims.get(&uid) {
+            claim.untried = before.untried;
             if before.state == claim.state {
                 claim.found.clone_from(&before.found);
                 claim.realm.clone_from(&before.realm);

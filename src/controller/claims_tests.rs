@@ -147,3 +147,18 @@ async fn who_waits_for_a_resource_is_woken_when_it_goes_or_changes() {
     claims.wait("waits", "owner", waker.clone());
     assert_eq!(woken.next().now_or_never().flatten(), Some(waker.user), "it had gone before");
 }
+
+#[test]
+fn a_resource_that_appeared_while_we_watch_is_untried_until_its_account_is_asked_for() {
+    let claims = Claims::of_lists(1);
+    let is_untried = |uid: &str| claims.is_untried(uid);
+    claims.set(&resource("listed", None));
+    claims.listed();
+    for uid in ["new", "listed"] {
+        claims.set(&resource(uid, None));
+    }
+    assert_eq!((is_untried("listed"), is_untried("new"), is_untried("unknown")), (false, true, false));
+    claims.tried("new");
+    claims.set(&resource("new", None));
+    assert!(!is_untried("new"), "a list that is read anew changes nothing");
+}

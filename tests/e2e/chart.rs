@@ -1,6 +1,7 @@
 //! The chart as helm installs it: what its Deployment says runs so, where `restricted` is enforced.
 
 mod confinement;
+mod finalizer_policy;
 mod life;
 mod policy;
 

@@ -58,6 +58,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* Whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36). */}}
+{{- define "keycloak-user-operator.hasMutatingAdmissionPolicy" -}}
+{{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}true{{ end }}
+{{- end }}
+
 {{- define "keycloak-user-operator.subjects" -}}
 subjects:
 - kind: ServiceAccount

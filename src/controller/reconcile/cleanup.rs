@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::dereference::Connection;
+use super::finalizer::Earlier;
 use super::observe::{Account, Origin, Search};
 use super::outcome::{Farewell, Outcome};
 use super::status::{Adopted, Draft};
@@ -65,7 +66,7 @@ async fn end(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Resul
     let username = desired_user(&user.spec)?.username;
     let owner = owner::attribute(&context.shared, &connection, user).await?;
     let search = Search { context, connection: &connection, user, username: &username, owner: owner.as_ref() };
-    let ended = match search.account(draft, false).await {
+    let ended = match search.account(draft, Earlier::Reported).await {
         Ok(Account::Absent) => Ok(Outcome::Deleted(None)),
         Ok(Account::Ours { origin: Origin::TakenOver(_), .. }) if draft.adopted == Adopted::No => Ok(kept(user, draft)),
         Ok(Account::Ours { user: account, origin }) => {

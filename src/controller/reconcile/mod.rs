@@ -66,8 +66,8 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     if deleted {
         return cleanup::cleanup(context, user, draft).await;
     }
-    // Writes the resource once in its life.
-    let fresh = finalizer::ensure(context, user, draft).await?;
+    // Writes the resource, once in its life, or never where it was born with the finalizer.
+    let earlier = finalizer::ensure(context, user, draft).await?;
     // Reads the connection and Secrets whose version has changed.
     let connection = dereference::connection(context, &namespace, &spec.connection_ref).await?;
     let asked = draft.set_credentials.is_asked();
@@ -80,12 +80,12 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let pass = Pass { context, user, connection: &connection, desired: &desired, declared: &desired, owner };
     pass.check_owner()?;
     pass.search().claim_name().await?;
-    let account = pass.search().account(draft, fresh).await?;
+    let account = pass.search().account(draft, earlier).await?;
     let with_owner = pass.with_owner(&account);
     let pass = Pass { desired: with_owner.as_ref().unwrap_or(&desired), ..pass };
     // Decides, then changes Keycloak; the status too where a crash in between would lose something.
     match account {
-        Account::Absent => pass.create(draft, password?, fresh).await,
+        Account::Absent => pass.create(draft, password?).await,
         Account::Ours { user: observed, origin } => pass.update(draft, observed, password, origin).await,
     }
 }
@@ -114,7 +114,7 @@ impl Pass<'_> {
     }
 
     /// Makes the account.
-    async fn create(&self, draft: &mut Draft, password: Password, fresh: bool) -> Result<Outcome, Error> {
+    async fn create(&self, draft: &mut Draft, password: Password) -> Result<Outcome, Error> {
         self.search().check_seniority().await?;
         let vanished = draft.user_id.is_some();
         draft.lost();
@@ -130,7 +130,7 @@ impl Pass<'_> {
                     ..new.clone()
                 };
                 let password = self.read_again(password).await?;
-                if !fresh && !vanished {
+                if !finalizer::is_blank(self.user) && !vanished {
                     // An earlier try may have made it; the spec may change before the next.
                     draft.owned = plan.owned.clone();
                     rights::note(draft, &rights);
@@ -172,6 +172,7 @@ impl Pass<'_> {
         };
         let with = sent.map(|(value, credential)| (&value.value, credential.temporary == Some(true)));
         live::check(self.context, self.user).await?;
+        self.context.shared.claims.tried(&self.search().uid());
         let made = match act::create(client, new, with, mark_of(self.user)).await {
             Err(ActError::NameMet(_)) => return Err(self.search().whose(draft).await),
             other => other?,

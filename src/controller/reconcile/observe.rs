@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 
 use super::dereference::Connection;
+use super::finalizer::Earlier;
 use super::status::Draft;
 use super::takeover;
 use crate::api::KeycloakUser;
@@ -51,8 +52,9 @@ pub(super) struct Search<'a> {
 impl Search<'_> {
     /// Finds and reads the account of a resource. One request where the status names the account.
     ///
-    /// `fresh` says that the resource has never been worked on, so that it cannot have created an account.
-    pub(super) async fn account(&self, draft: &Draft, fresh: bool) -> Result<Account, Error> {
+    /// Where no account can be ours but one that the resource made, its name is not looked for: if it is taken, Keycloak
+    /// refuses the new account.
+    pub(super) async fn account(&self, draft: &Draft, earlier: Earlier) -> Result<Account, Error> {
         let client = self.connection.realm.client();
         let mark = mark_of(self.user);
         if let Some(id) = &draft.user_id
@@ -60,11 +62,14 @@ impl Search<'_> {
         {
             return self.ours_or_another(draft, found).await;
         }
-        if fresh && !takeover::is_asked(&self.user.spec) && self.owner.is_none() && self.is_alone() {
-            return Ok(Account::Absent);
-        }
-        if !fresh && let Some(found) = by_mark(self.context, client, self.user, self.username, mark).await? {
+        if earlier != Earlier::Nothing
+            && let Some(found) = by_mark(self.context, client, self.user, self.username, mark).await?
+        {
             return self.created(found, draft);
+        }
+        let made_or_none = !takeover::is_asked(&self.user.spec) && self.owner.is_none() && self.is_alone();
+        if earlier != Earlier::Reported && made_or_none {
+            return Ok(Account::Absent);
         }
         match client.user_named(self.username.as_str()).await? {
             None => self.by_owner(draft).await,
@@ -97,7 +102,7 @@ impl Search<'_> {
 
     /// Whose account has the name that was free a moment ago: the error that says so.
     pub(super) async fn whose(&self, draft: &Draft) -> PassError {
-        match self.account(draft, false).await {
+        match self.account(draft, Earlier::Reported).await {
             Err(error) => error.into(),
             Ok(_) => PassError::Outdated,
         }

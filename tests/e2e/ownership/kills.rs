@@ -3,11 +3,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use keycloak_user_operator::api::{FINALIZER, KeycloakUser};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Call, Chart, ChildOperator, Fault, FaultProxy, Kill, Ledger, Moment, World, e2e_with, eventually,
+    ready_reason,
 };
 
 /// An operator whose requests to Keycloak pass a proxy, and that can be killed in the middle of one.
@@ -123,6 +125,31 @@ fn what_a_creation_was_about_to_give_is_taken_back_when_it_was_tried_before() {
         assert_eq!(world.keycloak.user("again").await.unwrap()["enabled"], true, "it was disabled by us");
         world.user("again", json!({ "username": "again" })).await;
         nothing_is_left(&world, "again").await;
+    });
+}
+
+/// As a policy at admission makes it: the finalizer is no sign of a pass.
+async fn born_with_finalizer(world: &World, name: &str, spec: Value) -> KeycloakUser {
+    let body = json!({ "metadata": { "finalizers": [FINALIZER] }, "spec": spec });
+    world.apply("KeycloakUser", name, body).await.expect("the resource is valid")
+}
+
+#[test]
+fn an_account_that_was_made_just_before_a_kill_is_found_though_nothing_tells_of_the_pass_that_made_it() {
+    e2e_with("an_account_that_was_made_just_before_a_kill", json!({ "editUsernameAllowed": true }), async |world| {
+        let scene = Scene::set(&world).await;
+        scene.kill_at(|call| call.method == Method::POST && call.path.ends_with("/users"));
+        born_with_finalizer(&world, "born", json!({ "username": "before" })).await;
+        scene.until_killed().await;
+        let account = world.keycloak.user_id("before").await;
+        assert_eq!(ready_reason(&world.get_user("born").await), None, "nothing was reported");
+        born_with_finalizer(&world, "born", json!({ "username": "after" })).await;
+        scene.start(&world).await;
+        let status = world.until("born", "Synced").await.status.unwrap();
+        assert_eq!((status.user_id, world.keycloak.user_id("after").await), (Some(account.clone()), account));
+        assert_eq!(world.keycloak.count_users().await, 1, "and no second one was made");
+        world.delete_and_wait("born").await;
+        assert_eq!(world.keycloak.count_users().await, 0);
     });
 }
 
