@@ -25,6 +25,8 @@ pub struct FeedEvent {
     pub touched: Option<Touched>,
     /// Of an admin event, what it says was done, and to what: `operationType` and `resourcePath`.
     pub done: Option<(String, String)>,
+    /// What it is about has taken the place of another, of whose end no event tells.
+    pub replaces: bool,
 }
 
 /// Whom or what an event is about.
@@ -60,6 +62,15 @@ impl Touched {
             _ => None,
         }
     }
+}
+
+/// Whether such an admin event is of a partial import that has put something new in the place of an account, a group, a
+/// role or a client. It names the new one alone, with another id than the one that went (26.7).
+#[must_use]
+pub fn tells_of_replacement(operation: &str, resource_type: &str, path: &str) -> bool {
+    let imported = |segment: &str| matches!(segment, "users" | "groups" | "realms" | "clients");
+    let segments = path.split_once('/');
+    operation == "UPDATE" && resource_type == "REALM" && segments.is_some_and(|(first, _)| imported(first))
 }
 
 /// A part of a feed: the oldest events first, from a moment on.
@@ -118,6 +129,14 @@ pub struct Seen {
     pub gap: bool,
 }
 
+impl Seen {
+    /// Whether roles or groups may be others than they were.
+    #[must_use]
+    pub fn concerns_rights(&self) -> bool {
+        self.gap || self.touched.iter().any(|touched| !matches!(touched, Touched::Account(_)))
+    }
+}
+
 impl Cursor {
     /// Begins with a feed whose newest event has that time; the events before it by the overlap count as new.
     #[must_use]
@@ -133,11 +152,13 @@ impl Cursor {
     }
 
     /// Takes in all events of a poll, in any order, and some of them twice. `is_own` is asked once of each that is new.
-    /// If the newest that was known is not among them, somebody has deleted events, and newer ones may be gone too.
+    /// If the newest that was known is not among them, somebody has deleted events, and newer ones may be gone too. A
+    /// replacement is a gap as well: what went has no event.
     pub fn take(&mut self, events: Vec<FeedEvent>, mut is_own: impl FnMut(&FeedEvent) -> bool) -> Seen {
         let newest_known = self.known.iter().map(|(time, _)| *time).max();
         let is_known = |event: &FeedEvent| self.known.contains(&(event.time, event.id.clone()));
-        let gap = newest_known.is_some_and(|newest| !events.iter().filter(|event| event.time == newest).any(is_known));
+        let mut gap =
+            newest_known.is_some_and(|newest| !events.iter().filter(|event| event.time == newest).any(is_known));
         let mut touched = BTreeSet::new();
         if gap {
             self.known.clear();
@@ -145,6 +166,7 @@ impl Cursor {
         for event in events {
             self.newest = self.newest.max(Some(event.time));
             if self.known.insert((event.time, event.id.clone())) && !is_own(&event) {
+                gap |= event.replaces;
                 touched.extend(event.touched);
             }
         }

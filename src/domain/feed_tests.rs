@@ -5,7 +5,7 @@ use super::*;
 
 fn event(id: usize, time: i64) -> FeedEvent {
     let touched = UserId::parse(&format!("user-{id}")).map(Touched::Account);
-    FeedEvent { id: format!("event-{id}"), time, touched, done: None }
+    FeedEvent { id: format!("event-{id}"), time, touched, done: None, replaces: false }
 }
 
 fn account(id: usize) -> Touched {
@@ -85,6 +85,27 @@ fn deleted_events_are_a_gap_once() {
     assert_eq!(poll(&mut cursor, &[event(3, 3000)]), Seen::default());
     assert!(poll(&mut cursor, &[]).gap);
     assert!(!poll(&mut cursor, &[]).gap);
+}
+
+#[test]
+fn what_was_replaced_is_a_gap_once_for_its_end_makes_no_event() {
+    let mut cursor = Cursor::at(None);
+    let events = [event(1, 1000), FeedEvent { replaces: true, ..event(2, 2000) }];
+    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(1), account(2)].into(), gap: true });
+    assert_eq!(poll(&mut cursor, &events), Seen::default());
+}
+
+#[test]
+fn a_replacement_is_told_by_the_operation_the_type_and_the_path() {
+    let of_import = |operation, path| tells_of_replacement(operation, "REALM", path);
+    for path in ["users/u1", "groups/g1", "realms/r1", "clients/c1"] {
+        assert!(of_import("UPDATE", path), "{path}");
+        assert!(!of_import("CREATE", path), "{path} is new and stands in nobody's place");
+        assert!(!tells_of_replacement("UPDATE", "USER", path), "{path} is still the same one");
+    }
+    for path in ["events/config", "users", ""] {
+        assert!(!of_import("UPDATE", path), "{path}");
+    }
 }
 
 #[test]

@@ -35,7 +35,9 @@ pub use diff::{DiffInput, diff, differs_in_attributes};
 pub use digest::{CredentialKey, Digest};
 pub use effective::{GrantRule, RealmKind, RightGrants, RightRefusal, RightsGraph};
 pub use ending::{Ending, Expiry};
-pub use feed::{Cursor, FEED_OVERLAP, FEED_PAGE, FeedEvent, FeedRequest, NextPage, Seen, Touched};
+pub use feed::{
+    Cursor, FEED_OVERLAP, FEED_PAGE, FeedEvent, FeedRequest, NextPage, Seen, Touched, tells_of_replacement,
+};
 pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{
     AttributeName, AttributeValue, Flaw, MAX_ATTRIBUTES, MAX_PROFILE_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, ProfileText,

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::{Client, KeycloakError, Operation};
-use crate::domain::{FeedEvent, FeedRequest, Touched, UserId};
+use crate::domain::{FeedEvent, FeedRequest, Touched, UserId, tells_of_replacement};
 
 /// A feed of a realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,6 +142,7 @@ struct AdminEventRepresentation {
     id: String,
     time: i64,
     operation_type: Option<String>,
+    resource_type: Option<String>,
     /// Absent of changes of the realm itself.
     resource_path: Option<String>,
 }
@@ -157,13 +158,16 @@ struct UserEventRepresentation {
 impl From<AdminEventRepresentation> for FeedEvent {
     fn from(event: AdminEventRepresentation) -> Self {
         let touched = event.resource_path.as_deref().and_then(Touched::by_path);
-        Self { id: event.id, time: event.time, touched, done: event.operation_type.zip(event.resource_path) }
+        let done = event.operation_type.zip(event.resource_path);
+        let resource_type = event.resource_type.unwrap_or_default();
+        let replaces = done.as_ref().is_some_and(|(did, path)| tells_of_replacement(did, &resource_type, path));
+        Self { id: event.id, time: event.time, touched, done, replaces }
     }
 }
 
 impl From<UserEventRepresentation> for FeedEvent {
     fn from(event: UserEventRepresentation) -> Self {
         let touched = event.user_id.as_deref().and_then(UserId::parse).map(Touched::Account);
-        Self { id: event.id, time: event.time, touched, done: None }
+        Self { id: event.id, time: event.time, touched, done: None, replaces: false }
     }
 }

@@ -217,6 +217,11 @@ impl Directory {
         }
     }
 
+    /// Forgets all rights: somebody has changed one, and whoever is woken for it must not find it as it was.
+    pub fn forget_rights(&self) {
+        self.rights.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Adds a right and everything that it implies to the graph.
     async fn explore(
         &self,

@@ -1,5 +1,6 @@
 //! Follows a feed of the realm: whom or what somebody else has changed since the last poll.
 
+use super::Realm;
 use crate::domain::{Cursor, FEED_OVERLAP, NextPage, Seen};
 use crate::keycloak::{Client, Feed, KeycloakError};
 
@@ -24,8 +25,17 @@ impl Observer {
         self.feed
     }
 
-    /// Reads on. After an error the next poll begins where the last complete one ended, so nothing is missed.
-    pub async fn poll(&mut self, client: &Client) -> Result<Seen, KeycloakError> {
+    /// Reads on. After an error the next poll begins where the last complete one ended, so nothing is missed. What is known
+    /// of roles and groups is forgotten before anybody can be woken for a change of them.
+    pub async fn poll(&mut self, realm: &Realm) -> Result<Seen, KeycloakError> {
+        let seen = self.read_on(realm.client()).await?;
+        if seen.concerns_rights() {
+            realm.directory().forget_rights();
+        }
+        Ok(seen)
+    }
+
+    async fn read_on(&mut self, client: &Client) -> Result<Seen, KeycloakError> {
         if self.cursor.is_none() {
             self.cursor = Some(Cursor::at(client.newest_event(self.feed).await?));
         }
@@ -46,3 +56,7 @@ impl Observer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "observer_tests.rs"]
+mod tests;

@@ -163,6 +163,91 @@ fn a_role_or_group_that_changes_wakes_those_who_have_it() {
 }
 
 #[test]
+fn a_role_that_is_made_composite_is_told_of_to_those_who_have_it() {
+    e2e_with("a_role_that_is_made_composite", with_events(), async |world| {
+        world.keycloak.create_client("app").await;
+        for role in ["staff", "app/viewer"] {
+            world.keycloak.create_role(role).await;
+        }
+        let _operator = follow(&world).await;
+        let viewer = json!([{ "client": "app", "roles": ["viewer"] }]);
+        world.user("of-realm", json!({ "username": "of-realm", "realmRoles": ["staff"] })).await;
+        world.user("of-client", json!({ "username": "of-client", "clientRoles": viewer })).await;
+        for (name, role) in [("of-realm", "staff"), ("of-client", "app/viewer")] {
+            world.until(name, "Synced").await;
+            world.keycloak.add_composite(role, "realm-management/realm-admin").await;
+            world.until(name, "RightNotGranted").await;
+            world.keycloak.take_composite(role, "realm-management/realm-admin").await;
+            world.until(name, "Synced").await;
+        }
+    });
+}
+
+/// The newest admin event.
+async fn newest_event(world: &World) -> Value {
+    world.keycloak.get("/admin-events?max=1").await[0].clone()
+}
+
+#[test]
+fn a_change_of_the_realm_itself_whose_event_has_no_path_hides_no_other() {
+    e2e_with("a_change_of_the_realm_itself", with_events(), async |world| {
+        let _operator = follow(&world).await;
+        world.user("anna", json!({ "username": "anna", "lastName": "Doe" })).await;
+        world.until("anna", "Synced").await;
+        for name in ["Staff", "All staff"] {
+            world.keycloak.change(Method::PUT, "", json!({ "displayName": name })).await;
+            let event = newest_event(&world).await;
+            assert_eq!((&event["resourceType"], event.get("resourcePath")), (&json!("REALM"), None), "{event}");
+            world.keycloak.edit_user("anna", json!({ "lastName": "Roe" })).await;
+            world.until_account("anna", "put right", |account| account["lastName"] == "Doe").await;
+        }
+    });
+}
+
+/// A partial import that puts what it brings in the place of what is there.
+async fn import(world: &World, what: &str, entries: Value) {
+    let import = json!({ "ifResourceExists": "OVERWRITE", what: entries });
+    world.keycloak.change(Method::POST, "/partialImport", import).await;
+    let event = newest_event(world).await;
+    assert_eq!((&event["operationType"], &event["resourceType"]), (&json!("UPDATE"), &json!("REALM")), "{event}");
+}
+
+#[test]
+fn what_a_partial_import_has_replaced_is_looked_at_though_its_events_name_what_came_alone() {
+    e2e_with("what_a_partial_import_has_replaced", with_events(), async |world| {
+        world.keycloak.create_group("/team").await;
+        let _operator = follow(&world).await;
+        for name in ["anna", "bert"] {
+            world.user(name, json!({ "username": name, "lastName": "Doe", "groups": ["/team"] })).await;
+            world.until(name, "Synced").await;
+        }
+        let (anna, bert) = (world.keycloak.user("anna").await.unwrap(), world.keycloak.user("bert").await.unwrap());
+
+        import(&world, "groups", json!([{ "name": "team", "path": "/team" }])).await;
+        eventually("anna is in the new group", async || {
+            let groups = world.keycloak.groups_of("anna").await;
+            if groups.contains("/team") { Ok(()) } else { Err(groups) }
+        })
+        .await;
+        world.until("bert", "Synced").await;
+
+        // An export keeps the moment of creation, and with it the mark.
+        let exported = json!({ "username": "anna", "enabled": true, "lastName": "Roe", "createdTimestamp": anna["createdTimestamp"] });
+        import(&world, "users", json!([exported])).await;
+        let account = world.until_account("anna", "put right", |account| account["lastName"] == "Doe").await;
+        assert_ne!(account["id"], anna["id"], "the import made it anew");
+        import(&world, "users", json!([{ "username": "bert", "enabled": true, "lastName": "Roe" }])).await;
+        world.until("bert", "ForeignAccount").await;
+        let account = world.keycloak.user("bert").await.unwrap();
+        assert_eq!(
+            (&account["lastName"], account["id"] != bert["id"]),
+            (&json!("Roe"), true),
+            "not ours, and left alone"
+        );
+    });
+}
+
+#[test]
 fn deleted_events_are_noticed_and_every_account_is_looked_at() {
     e2e_with("deleted_events_are_noticed", with_events(), async |world| {
         let _operator = follow(&world).await;

@@ -168,7 +168,7 @@ async fn observe(realm: Arc<Realm>, feeds: RecordedFeeds, wake: Wake, failures: 
         let began = Instant::now();
         let mut interval = POLL_INTERVAL;
         for observer in &mut observers {
-            let outcome = observer.poll(realm.client()).await.map(|seen| wake.of(observer.feed(), seen));
+            let outcome = observer.poll(&realm).await.map(|seen| wake.of(observer.feed(), seen));
             if let Err(error) = &outcome {
                 interval = jittered(RETRY_INTERVAL);
                 if failures.of(observer.feed()).as_ref() != Some(error) {
