@@ -31,7 +31,7 @@ agreement: ## Let our rules and a real API server judge 10,000 specs.
 	@tests/run agreement
 
 bench: ## Measure the operator with 500, 2,000 and 10,000 accounts (an hour); N=500 is quick.
-	@N='$(N)' benches/scale/run
+	@N='$(N)' ONLY='$(ONLY)' benches/scale/run
 
 bench-convert: ## Measure the converter beside xmllint and xsltproc.
 	@benches/convert/run

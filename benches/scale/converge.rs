@@ -54,18 +54,22 @@ pub async fn bench(plan: &Plan, passwords: bool, report: &mut Report) -> Converg
     let before = writes(&stage).await;
     let operator = Running::start(plan, &stage);
     let time = operator.until_synced(plan.users).await;
+    let processor = operator.processor_time();
     operator.until_settled(plan.users).await;
     let (metrics, written) = (operator.metrics().await, writes(&stage).await - before);
     assert_eq!(stage.ready().await, plan.users, "Ready, as the API server has them");
     report.remark(&metrics.by_operation());
 
     let each = |count: usize| count as f64 / plan.users as f64;
+    let milliseconds = |seconds: f64| 1000.0 * seconds / plan.users as f64;
     let speed = |time: std::time::Duration| plan.users as f64 / time.as_secs_f64();
     let mut line = report.lines("converge", plan.users);
     line.figure(&format!("bare loop {with}"), speed(bare.time), "users/s");
     line.figure(&format!("operator {with}"), speed(time), "users/s");
     let ratio = time.as_secs_f64() / bare.time.as_secs_f64();
     line.goal(&format!("time {with}"), ratio, "× the bare loop", RATIO);
+    line.figure(&format!("processor time, bare loop {with}"), milliseconds(bare.processor), "ms a user");
+    line.figure(&format!("processor time, operator {with}"), milliseconds(processor), "ms a user");
     line.figure(&format!("requests, bare loop {with}"), each(bare.requests), "a user");
     line.figure(&format!("requests, operator {with}"), each(metrics.requests()), "a user");
     line.figure(&format!("API writes, bare loop {with}"), each(bare_writes), "a user");

@@ -108,23 +108,24 @@ impl Running {
 
     /// Processor time so far, in seconds.
     pub fn processor_time(&self) -> f64 {
-        let stat = self.proc("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().expect("the name").split_whitespace().collect();
-        let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-        (ticks(11) + ticks(12)) / TICKS
+        processor_time(&self.process.id().to_string())
     }
 
     /// Memory in MiB, by the kernel's name for it: `VmRSS` now, `VmHWM` at most so far.
     pub fn memory(&self, name: &str) -> f64 {
-        let status = self.proc("status");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()).expect("the kernel knows");
         kibibytes.parse::<f64>().expect("a number") / 1024.0
     }
+}
 
-    fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).expect("it runs")
-    }
+/// Processor time of a process so far, in seconds; `self` is this one.
+pub fn processor_time(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let fields: Vec<&str> = stat.rsplit(')').next().expect("the name").split_whitespace().collect();
+    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
+    (ticks(11) + ticks(12)) / TICKS
 }
 
 /// What it counts, as it is printed.
@@ -163,17 +164,26 @@ impl Metrics {
         self.keycloak(|operation| CHANGES.contains(&operation))
     }
 
-    /// The operations that were asked for, the most frequent first.
+    /// The operations that were asked for, the most frequent first, each with the milliseconds that it took on average.
     pub fn by_operation(&self) -> String {
-        let of = |line: &str| line.split("operation=\"").nth(1)?.split('"').next().map(str::to_owned);
-        let mut operations: Vec<String> =
-            self.0.lines().filter(|line| line.starts_with("keycloak_requests_total{")).filter_map(of).collect();
-        operations.sort();
-        operations.dedup();
-        let mut counted: Vec<_> = operations.iter().map(|name| (self.keycloak(|other| other == name), name)).collect();
+        let name = |line: &str| {
+            let labels = line.strip_prefix("keycloak_request_duration_seconds_count{")?;
+            labels.split("operation=\"").nth(1)?.split('"').next().map(str::to_owned)
+        };
+        let mut counted: Vec<(usize, String)> =
+            self.0.lines().filter_map(name).map(|name| (self.keycloak(|other| other == name), name)).collect();
         counted.retain(|(count, _)| *count > 0);
         counted.sort_by(|a, b| b.cmp(a));
-        counted.iter().map(|(count, name)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+        let line = |(count, name): &(usize, String)| format!("{name} {count} ({:.0} ms)", self.milliseconds(name));
+        counted.iter().map(line).collect::<Vec<_>>().join(", ")
+    }
+
+    fn milliseconds(&self, operation: &str) -> f64 {
+        let value = |what: &str| {
+            let name = format!("keycloak_request_duration_seconds_{what}{{operation=\"{operation}\"}} ");
+            self.0.lines().find_map(|line| line.strip_prefix(name.as_str())?.parse::<f64>().ok()).unwrap_or_default()
+        };
+        1000.0 * value("sum") / value("count").max(1.0)
     }
 }
 
