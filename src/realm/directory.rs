@@ -371,3 +371,7 @@ fn too_many() -> KeycloakError {
     let problem = format!("a role or group that implies more than {MOST_IMPLIED} others");
     KeycloakError { operation: Operation::GetComposites, kind: ErrorKind::Unexpected(problem) }
 }
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

@@ -92,24 +92,6 @@ fn a_new_account_costs_two_writes_to_the_api_server() {
     });
 }
 
-#[test]
-fn a_new_account_is_not_looked_for_though_its_connection_came_later() {
-    e2e_with("a_new_account_is_not_looked_for", json!({}), async |world| {
-        let operator = world.operator().await;
-        world.user("patient", json!({ "username": "patient" })).await;
-        world.until("patient", "ConnectionNotFound").await;
-        world.connect(json!({})).await;
-        world.until("patient", "Synced").await;
-        let asked =
-            |operation| operator.metric(&format!(r#"keycloak_requests_total{{operation="{operation}",status="2xx"}}"#));
-        assert_eq!(
-            (asked("find_users"), asked("create_user")),
-            (0.0, 1.0),
-            "this process alone has seen it, and had no try"
-        );
-    });
-}
-
 async fn user_ready_time(world: &World, name: &str) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::Time {
     world.get_user(name).await.status.unwrap().conditions[0].last_transition_time.clone()
 }

@@ -46,12 +46,12 @@ pub(super) async fn ensure(context: &Context, user: &KeycloakUser, draft: &mut D
 
 /// A finalizer that was there before, or was taken off by others, does not say who worked on the resource since.
 fn earlier(context: &Context, user: &KeycloakUser) -> Earlier {
-    if context.shared.claims.is_untried(&user.uid().unwrap_or_default()) {
-        Earlier::Nothing
-    } else if is_blank(user) {
-        Earlier::Unreported
-    } else {
+    if !is_blank(user) {
         Earlier::Reported
+    } else if context.shared.claims.is_untried(&user.uid().unwrap_or_default()) {
+        Earlier::Nothing
+    } else {
+        Earlier::Unreported
     }
 }
 
