@@ -20,6 +20,7 @@ use super::connection::observers::Observers;
 use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
+use super::watch::wake::WakeUsers;
 use crate::api::{KeycloakConnection, KeycloakUser};
 use crate::domain::Patterns;
 use crate::keycloak::{Fence, KeycloakMetrics};
@@ -65,7 +66,7 @@ pub(super) struct Context {
     pub(super) namespaces: Option<Store<PartialObjectMeta<Namespace>>>,
     pub(super) backoff: Arc<Backoff>,
     /// Wakes users of the scope.
-    pub(super) wake: UnboundedSender<ObjectRef<KeycloakUser>>,
+    pub(super) wake: Arc<WakeUsers>,
     /// Wakes connections of the scope.
     pub(super) wake_connection: UnboundedSender<ObjectRef<KeycloakConnection>>,
 }

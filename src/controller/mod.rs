@@ -208,7 +208,7 @@ type WokenUsers = (Arc<WakeUsers>, UnboundedReceiver<ObjectRef<KeycloakUser>>);
 /// Both ends of what wakes the users of a scope.
 fn wake_users() -> WokenUsers {
     let (sender, woken) = unbounded();
-    (Arc::new(WakeUsers { sender, references: References::default() }), woken)
+    (Arc::new(WakeUsers::new(sender)), woken)
 }
 
 /// Both ends of what wakes connections, and through them their users.
@@ -264,7 +264,7 @@ async fn watch_scope(
     shutdown: CancellationToken,
 ) -> Ended {
     let (wake_connections, woken_connections) = wake_connections(vec![Arc::clone(&wake)]);
-    let (wake_users, wake_connection) = (wake.sender.clone(), wake_connections.sender.clone());
+    let (wake_users, wake_connection) = (Arc::clone(&wake), wake_connections.sender.clone());
     let mut caches = JoinSet::new();
     let changed = {
         let (users, connections) = (Arc::clone(&wake), Arc::clone(&wake_connections));

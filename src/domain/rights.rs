@@ -78,7 +78,7 @@ impl ObjectId {
 }
 
 /// A role or group that exists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Right {
     /// What it is called.
     pub name: RightName,

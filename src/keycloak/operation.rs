@@ -41,6 +41,8 @@ pub enum Operation {
     GetRoleMappings,
     /// `GET /users/{id}/groups`
     GetGroups,
+    /// `GET /groups/{id}/members`, `GET …/roles/{name}/users`
+    GetMembers,
     /// `GET /roles/{name}`
     GetRole,
     /// `GET /clients/{id}/roles/{name}`
@@ -73,7 +75,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every call in use.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::GetToken,
         Self::GetUser,
         Self::FindUsers,
@@ -92,6 +94,7 @@ impl Operation {
         Self::GetEffectiveRoles,
         Self::GetRoleMappings,
         Self::GetGroups,
+        Self::GetMembers,
         Self::GetRole,
         Self::GetClientRole,
         Self::GetComposites,
@@ -133,6 +136,7 @@ impl Operation {
             | Self::GetEffectiveRoles
             | Self::GetRoleMappings
             | Self::GetGroups
+            | Self::GetMembers
             | Self::GetRole
             | Self::GetClientRole
             | Self::GetComposites
@@ -169,6 +173,7 @@ impl Operation {
             Self::GetEffectiveRoles => "get_effective_roles",
             Self::GetRoleMappings => "get_role_mappings",
             Self::GetGroups => "get_groups",
+            Self::GetMembers => "get_members",
             Self::GetRole => "get_role",
             Self::GetClientRole => "get_client_role",
             Self::GetComposites => "get_composites",
@@ -192,6 +197,7 @@ impl Operation {
     pub fn right(self) -> &'static str {
         match self {
             Self::GetRealm
+            | Self::GetMembers
             | Self::GetRole
             | Self::GetComposites
             | Self::GetRealmDefaults
@@ -280,6 +286,7 @@ impl fmt::Display for Operation {
             Self::GetEffectiveRoles => "reading what roles the account holds",
             Self::GetRoleMappings => "reading the account's roles",
             Self::GetGroups => "reading the account's groups",
+            Self::GetMembers => "reading who has a role or is in a group",
             Self::GetRole => "looking for a role of the realm",
             Self::GetClientRole => "looking for a role of a client",
             Self::GetComposites => "reading what a role is made of",

@@ -4,7 +4,7 @@ use reqwest::Method;
 use std::collections::BTreeSet;
 
 use super::wire_rights::{
-    ClientRepresentation, GroupRepresentation, MappingsRepresentation, RealmRepresentation,
+    ClientRepresentation, GroupRepresentation, MappingsRepresentation, MemberRepresentation, RealmRepresentation,
     RequiredActionRepresentation, RequiredActionsRequest, RoleReference, RoleRepresentation,
 };
 use super::{Client, ErrorKind, KeycloakError, Operation};
@@ -72,6 +72,34 @@ impl Client {
         let groups: Vec<GroupRepresentation> = answer.json(Operation::GetGroups)?;
         let rights: Option<BTreeSet<Right>> = groups.into_iter().map(GroupRepresentation::right).collect();
         rights.ok_or_else(|| odd_id(Operation::GetGroups))
+    }
+
+    /// A part of the accounts to which a role was given itself, or which are in a group. Of the role of a client, the
+    /// client's id has to be known.
+    pub async fn members(
+        &self,
+        right: &Right,
+        client: Option<&ObjectId>,
+        first: usize,
+        max: usize,
+    ) -> Result<Vec<UserId>, KeycloakError> {
+        let segments: Vec<&str> = match (&right.name, client) {
+            (RightName::Group(_), _) => vec!["groups", right.id.as_str(), "members"],
+            (RightName::RealmRole(role), _) => vec!["roles", role, "users"],
+            (RightName::ClientRole { role, .. }, Some(client)) => {
+                vec!["clients", client.as_str(), "roles", role, "users"]
+            }
+            (RightName::ClientRole { .. }, None) => return Err(no_such_object(Operation::GetMembers)),
+        };
+        if !segments.iter().all(|segment| fits_a_path(segment)) {
+            return Err(no_such_object(Operation::GetMembers));
+        }
+        let (first, max) = (first.to_string(), max.to_string());
+        let query = [("briefRepresentation", "true"), ("first", first.as_str()), ("max", max.as_str())];
+        let answer = self.send(Operation::GetMembers, self.admin(Method::GET, &segments).query(&query)).await?;
+        let members: Vec<MemberRepresentation> = answer.json(Operation::GetMembers)?;
+        let ids: Option<Vec<UserId>> = members.iter().map(|member| UserId::parse(&member.id)).collect();
+        ids.ok_or_else(|| odd_id(Operation::GetMembers))
     }
 
     /// The role of the realm with that name.
@@ -246,6 +274,10 @@ fn reference(right: &Right) -> Option<RoleReference<'_>> {
 
 fn fits_a_path(name: &str) -> bool {
     !name.contains(['/', ';', '\\', '%']) && !name.contains("..") && name != "."
+}
+
+fn no_such_object(operation: Operation) -> KeycloakError {
+    KeycloakError { operation, kind: ErrorKind::NoSuchObject }
 }
 
 fn odd_id(operation: Operation) -> KeycloakError {

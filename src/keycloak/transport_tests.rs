@@ -121,6 +121,7 @@ async fn call(client: &Client, operation: Operation) -> Result<(), KeycloakError
         Operation::GetEffectiveRoles => client.effective_realm_roles(&id()).await.map(drop),
         Operation::GetRoleMappings => client.roles_of(&id()).await.map(drop),
         Operation::GetGroups => client.groups_of(&id()).await.map(drop),
+        Operation::GetMembers => client.members(&role(), None, 0, 1).await.map(drop),
         Operation::GetRole => client.realm_role("r").await.map(drop),
         Operation::GetClientRole => client.client_role(&object_id(), "r").await.map(drop),
         Operation::GetComposites => client.composites_of(&object_id()).await.map(drop),

@@ -47,6 +47,12 @@ impl Client {
         Ok(found.into_iter().filter(has).collect())
     }
 
+    /// Those of the accounts with these ids that there are. All of it must fit into a URL.
+    pub async fn users_with_ids(&self, ids: &[UserId]) -> Result<Vec<ObservedUser>, KeycloakError> {
+        let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+        self.find(&[("search", &format!("id:{}", ids.join(" "))), ("max", &ids.len().to_string())]).await
+    }
+
     async fn find(&self, query: &[(&str, &str)]) -> Result<Vec<ObservedUser>, KeycloakError> {
         let request = self.admin(Method::GET, &["users"]).query(query);
         let answer = self.send(Operation::FindUsers, request).await?;

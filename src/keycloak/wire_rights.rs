@@ -112,6 +112,12 @@ pub(super) struct ClientRepresentation {
     pub(super) client_id: String,
 }
 
+/// An account in a list of those that have a right.
+#[derive(Deserialize)]
+pub(super) struct MemberRepresentation {
+    pub(super) id: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RealmRepresentation {

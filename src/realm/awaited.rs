@@ -20,7 +20,7 @@ pub enum AwaitedName {
     RequiredAction(String),
 }
 
-/// Called when a name has appeared.
+/// Called when what somebody waits for has come.
 #[derive(Clone)]
 pub struct Wake(Arc<dyn Fn() + Send + Sync>);
 
@@ -28,6 +28,10 @@ impl Wake {
     /// Does that.
     pub fn by(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(wake))
+    }
+
+    pub(super) fn call(&self) {
+        (self.0)();
     }
 }
 
@@ -68,8 +72,8 @@ impl Waiters {
 
     fn appeared(&self, name: &AwaitedName) {
         let waiters = self.lock().names.remove(name);
-        for Wake(wake) in waiters.into_iter().flat_map(HashMap::into_values) {
-            wake();
+        for wake in waiters.into_iter().flat_map(HashMap::into_values) {
+            wake.call();
         }
     }
 

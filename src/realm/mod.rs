@@ -3,6 +3,7 @@
 //! May use `keycloak` and `domain`; knows nothing of Kubernetes.
 
 mod awaited;
+mod census;
 mod directory;
 mod observer;
 mod registry;
@@ -11,11 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use awaited::{AwaitedName, Wake};
+pub use census::{Census, Sighting};
 pub use directory::{Directory, Use};
 pub use observer::Observer;
 pub use registry::{ConnectionName, RealmRegistry};
 
+use tokio::time::Instant;
+
 use awaited::Waiters;
+use census::Accounts;
 
 use crate::domain::{PasswordPolicy, UserProfile};
 use crate::keycloak::{Client, Kept, KeycloakError};
@@ -38,6 +43,8 @@ pub struct Realm {
     directory: Directory,
     identity: Kept<Arc<str>, KeycloakError>,
     waiters: Waiters,
+    accounts: Accounts,
+    opened: Instant,
 }
 
 impl Realm {
@@ -51,6 +58,8 @@ impl Realm {
             directory: Directory::default(),
             identity: Kept::default(),
             waiters: Waiters::default(),
+            accounts: Accounts::default(),
+            opened: Instant::now(),
         }
     }
 
@@ -64,6 +73,13 @@ impl Realm {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// The time until the next periodic check of all accounts, which many share so that they can be read together.
+    #[must_use]
+    pub fn until_next_sweep(&self, interval: Duration) -> Duration {
+        let (interval, open) = (interval.max(Duration::from_secs(1)), self.opened.elapsed());
+        interval.mul_f64(1.0 - open.div_duration_f64(interval).fract())
     }
 
     /// The realm's user profile, at most 15 s old. Many callers make one request.

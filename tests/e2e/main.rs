@@ -19,6 +19,7 @@ mod adoption;
 mod api_server;
 mod beds;
 mod brake;
+mod census;
 mod chart;
 mod concurrency;
 mod conflicts;

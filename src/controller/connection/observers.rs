@@ -135,17 +135,15 @@ impl Wake {
     fn of(&self, feed: Feed, seen: Seen) {
         if seen.gap {
             info!(connection = %self.name, %feed, "events may be missing: every account is looked at");
-            self.all(&referent(&self.name));
+            for users in &self.users {
+                users.changed(&referent(&self.name));
+            }
         }
         for touched in seen.touched {
             debug!(connection = %self.name, %feed, ?touched, "changed by somebody else");
-            self.all(&Referent::from(touched));
-        }
-    }
-
-    fn all(&self, referent: &Referent) {
-        for users in &self.users {
-            users.changed(referent);
+            for users in &self.users {
+                users.touched(touched.clone());
+            }
         }
     }
 }

@@ -16,17 +16,20 @@ pub(super) mod report;
 mod required_actions;
 mod rights;
 mod rivals;
+mod routine;
 mod status;
 mod takeover;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
+use crate::controller::backoff::jittered;
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::{ActError, DereferenceError, Error, ObserveError, within};
 use crate::controller::{PASS_LIMIT, REPORT_LIMIT};
@@ -47,6 +50,9 @@ use status::{Adopted, Draft};
 pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
     let _permit = context.shared.passes.acquire().await;
     let mut draft = Draft::of(&user);
+    if let Some(action) = routine::run(&context, &user, &draft).await {
+        return Ok(action);
+    }
     let result = within(PASS_LIMIT, Box::pin(script(&context, &user, &mut draft))).await;
     rivals::settle(&context, &user, &draft, &result);
     within(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await
@@ -205,7 +211,7 @@ impl Pass<'_> {
         password: Result<Password, DereferenceError>,
         origin: Origin,
     ) -> Result<Outcome, Error> {
-        let settled = draft.is_settled() && !self.asks_to_reenable() && !self.owner_is_new(draft);
+        let settled = draft.is_settled() && !asks_to_reenable(self.user) && !self.owner_is_new(draft);
         self.own(draft, &observed, origin).await?;
         let applied = draft.owned.enabled;
         let (context, connection, user) = (self.context, self.connection, self.user);
@@ -281,7 +287,7 @@ impl Pass<'_> {
             return Ok(None);
         };
         let known = draft.was_not_kept().filter(|message| message.starts_with(&not_kept(fields)));
-        if known.is_some() && !self.asks_for_a_pass() {
+        if known.is_some() && !asks_for_a_pass(self.user) {
             return Ok(Some(not_kept(fields)));
         }
         self.change(draft, plan, observed, (update, fields)).await?;
@@ -339,20 +345,9 @@ impl Pass<'_> {
             owned,
             profile: profile.as_deref(),
             mark: mark_of(self.user),
-            reenable: self.asks_to_reenable(),
+            reenable: asks_to_reenable(self.user),
             reenable_always: self.connection.reenable_always,
         }))
-    }
-
-    fn asks_to_reenable(&self) -> bool {
-        let handled = self.user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
-        let asked = self.user.annotations().get(REENABLE);
-        asked.is_some() && asked != handled
-    }
-
-    fn asks_for_a_pass(&self) -> bool {
-        let handled = self.user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
-        self.user.annotations().get(RECONCILE_REQUESTED_AT) != handled
     }
 
     pub(super) fn not_granted(&self, refusal: NotGranted) -> ActError {
@@ -365,7 +360,7 @@ impl Pass<'_> {
         let rights = unmet.filter(|(_, unmet)| matches!(unmet, Unmet::Unknown | Unmet::Ambiguous));
         let rights = rights.map(|(name, _)| AwaitedName::Right(name.clone()));
         let actions = beside.actions.unknown.iter().cloned().map(AwaitedName::RequiredAction);
-        let (wake, user) = (self.context.wake.clone(), ObjectRef::from_obj(self.user));
+        let (wake, user) = (self.context.wake.sender.clone(), ObjectRef::from_obj(self.user));
         // A receiver that is gone belongs to a controller that has stopped.
         let wake = Wake::by(move || drop(wake.unbounded_send(user.clone())));
         let waiter = self.user.uid().unwrap_or_default();
@@ -379,15 +374,37 @@ impl Pass<'_> {
         flaws.extend(rights::flaws(&beside.rights));
         flaws.extend(required_actions::flaw(&beside.actions));
         flaws.extend(credentials.map(|verdict| (verdict.reason, verdict.message.clone())));
-        let interval = self.connection.sweep_interval;
         self.await_names(beside);
         let messages: Vec<&str> = flaws.iter().map(|(_, message)| message.as_str()).collect();
         match flaws.first() {
-            Some((reason, _)) => Outcome::Blocked(interval, *reason, messages.join(". ")),
-            None if draft.changes.is_empty() => Outcome::Unchanged(interval),
-            None => Outcome::Applied(interval),
+            Some((reason, _)) => Outcome::Blocked(self.by_itself(), *reason, messages.join(". ")),
+            None if draft.changes.is_empty() => Outcome::Unchanged(self.next_check()),
+            None => Outcome::Applied(self.next_check()),
         }
     }
+
+    /// When the account is looked at again: with all others, or by itself.
+    fn next_check(&self) -> Duration {
+        if routine::needs_a_closer_look(self.user) {
+            return self.by_itself();
+        }
+        self.connection.realm.until_next_sweep(self.connection.sweep_interval)
+    }
+
+    fn by_itself(&self) -> Duration {
+        jittered(self.connection.sweep_interval)
+    }
+}
+
+fn asks_to_reenable(user: &KeycloakUser) -> bool {
+    let handled = user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
+    let asked = user.annotations().get(REENABLE);
+    asked.is_some() && asked != handled
+}
+
+fn asks_for_a_pass(user: &KeycloakUser) -> bool {
+    let handled = user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
+    user.annotations().get(RECONCILE_REQUESTED_AT) != handled
 }
 
 fn not_kept(fields: &BTreeSet<Field>) -> String {

@@ -77,7 +77,8 @@ impl Search<'_> {
         }
     }
 
-    async fn ours_or_another(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
+    /// Whether an account that was found is ours; no request unless it belongs to somebody else.
+    pub(super) async fn ours_or_another(&self, draft: &Draft, found: ObservedUser) -> Result<Account, Error> {
         if mark_of(self.user).is_on(&found) {
             return self.created(found, draft);
         }

@@ -82,7 +82,7 @@ fn interval(context: &Context, user: &KeycloakUser) -> Duration {
 fn next(outcome: &Outcome, expiry: Expiry) -> Action {
     match outcome {
         Outcome::Unchanged(recheck) | Outcome::Applied(recheck) | Outcome::Blocked(recheck, ..) => {
-            Action::requeue(expiry.or_sooner(jittered(*recheck)))
+            Action::requeue(expiry.or_sooner(*recheck))
         }
         Outcome::Suspended | Outcome::Deleted(_) => Action::await_change(),
     }
@@ -235,13 +235,6 @@ fn key(user: &KeycloakUser) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn periodic_checks_are_spread() {
-        let outcome = Outcome::Unchanged(Duration::from_mins(10));
-        let checks: Vec<Action> = (0..20).map(|_| next(&outcome, Expiry::Never)).collect();
-        assert!(checks.iter().any(|check| *check != checks[0]), "{checks:?}");
-    }
 
     #[test]
     fn an_account_that_expires_before_is_looked_at_right_then() {

@@ -51,6 +51,13 @@ pub(super) async fn synchronize(
     Ok(plan)
 }
 
+/// Whether of the account is asked what is declared, and the record says so.
+pub(super) async fn are_in_line(pass: &Pass<'_>, draft: &Draft, account: &ObservedUser) -> Result<bool, Error> {
+    let (present, record) = (&account.required_actions, &draft.rights.actions);
+    let plan = compare_with(pass, (present, present), (&record.owned, &record.preexisting)).await?;
+    Ok(plan.set.is_none() && plan.unknown.is_empty() && plan.owned == record.owned)
+}
+
 async fn present_now(pass: &Pass<'_>, account: &ObservedUser) -> Result<BTreeSet<String>, Error> {
     let read = pass.connection.realm.client().user(&account.id).await.map_err(ObserveError::from)?;
     Ok(read.map_or_else(BTreeSet::new, |account| account.required_actions))

@@ -45,6 +45,13 @@ fn note_preexisting(pass: &Pass<'_>, draft: &mut Draft, held: &BTreeSet<Right>) 
     draft.rights.preexisting.extend(found);
 }
 
+/// Whether the account has what is declared, and the record says so; `held` is what it has of what the record names.
+pub(super) async fn are_in_line(pass: &Pass<'_>, draft: &Draft, held: &BTreeSet<Right>) -> Result<bool, Error> {
+    let record = &draft.rights;
+    let plan = compare_with(pass, draft, held).await?;
+    Ok(plan.is_done() && plan.unmet.is_empty() && plan.owned == record.owned && plan.preexisting == record.preexisting)
+}
+
 /// The fields about which there is something to know.
 fn kinds(pass: &Pass<'_>, draft: &Draft) -> BTreeSet<RightKind> {
     let declared = pass.desired.rights.iter().map(RightName::kind);

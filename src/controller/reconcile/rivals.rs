@@ -85,7 +85,7 @@ pub(super) fn settle<T>(context: &Context, user: &KeycloakUser, draft: &Draft, r
     let mut finding = Finding { holds: draft.seen_id(), inherits: None };
     if let Err(Error::Observe(ObserveError::Conflict { owner_uid, inherits, .. })) = result {
         finding.inherits.clone_from(inherits);
-        let (user, queue) = (ObjectRef::from_obj(user), context.wake.clone());
+        let (user, queue) = (ObjectRef::from_obj(user), context.wake.sender.clone());
         claims.wait(&uid, owner_uid, Waker { user, queue });
     }
     claims.found(&uid, finding);

@@ -83,7 +83,7 @@ pub(super) fn users(
         }
         for change in changes.of(event, version) {
             if let Change::Gone { key, .. } = &change {
-                wake.references.remove(key);
+                wake.gone(key);
             }
             if let Some(uid) = change.gone() {
                 claims.as_ref().remove(uid);
@@ -322,7 +322,6 @@ mod tests {
     use wiremock::matchers::{any, query_param};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
-    use super::references::References;
     use super::*;
 
     fn laden(api_version: &str, kind: &str, rest: &Value) -> Value {
@@ -355,7 +354,7 @@ mod tests {
 
     fn wake() -> Arc<WakeUsers> {
         let (sender, _) = futures::channel::mpsc::unbounded();
-        Arc::new(WakeUsers { sender, references: References::default() })
+        Arc::new(WakeUsers::new(sender))
     }
 
     #[tokio::test]

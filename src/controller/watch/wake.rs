@@ -1,12 +1,12 @@
 //! Who is woken when an object changes that others refer to.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
 use kube::runtime::reflector::{Lookup, ObjectRef};
 
-use super::references::{References, Referent, ReferentKind};
+use super::references::{References, Referent, ReferentKind, Referrer};
 use crate::api::{self, ConnectionAuth, KeycloakConnectionSpec, KeycloakUser, ObjectKind};
 use crate::controller::connection::kind::ConnectionKind;
 use crate::controller::context::key_of;
@@ -16,9 +16,39 @@ use crate::domain::{ObjectId, Touched, UserId};
 pub(in crate::controller) struct WakeUsers {
     pub(in crate::controller) sender: UnboundedSender<ObjectRef<KeycloakUser>>,
     pub(in crate::controller) references: References,
+    /// Those whose account somebody else has touched, until it is looked at.
+    touched: Mutex<HashSet<Referrer>>,
 }
 
 impl WakeUsers {
+    /// Those of a scope of which nothing is known yet.
+    pub(in crate::controller) fn new(sender: UnboundedSender<ObjectRef<KeycloakUser>>) -> Self {
+        Self { sender, references: References::default(), touched: Mutex::default() }
+    }
+
+    /// Wakes all whom what was done in Keycloak concerns.
+    pub(in crate::controller) fn touched(&self, what: Touched) {
+        for (namespace, name) in self.references.referrers(&Referent::from(what)) {
+            self.marked().insert((namespace.clone(), name.clone()));
+            send(&self.sender, &namespace, &name);
+        }
+    }
+
+    /// Whether somebody else has touched the account of that user since this was last asked.
+    pub(in crate::controller) fn take_touched(&self, user: &Referrer) -> bool {
+        self.marked().remove(user)
+    }
+
+    fn marked(&self) -> MutexGuard<'_, HashSet<Referrer>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a user that is gone.
+    pub(super) fn gone(&self, user: &Referrer) {
+        self.references.remove(user);
+        self.take_touched(user);
+    }
+
     /// Wakes all who refer to that object.
     pub(in crate::controller) fn changed(&self, referent: &Referent) {
         for (namespace, name) in self.references.referrers(referent) {

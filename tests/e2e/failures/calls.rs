@@ -76,8 +76,11 @@ impl Trigger {
     /// Something that makes the operator make that call.
     pub fn of(operation: Operation) -> Self {
         match operation {
-            Operation::GetEventsConfig | Operation::GetAdminEvents | Operation::GetUserEvents => {
-                unreachable!("no account depends on a feed; see `drift`")
+            Operation::GetEventsConfig
+            | Operation::GetAdminEvents
+            | Operation::GetUserEvents
+            | Operation::GetMembers => {
+                unreachable!("no account depends on a feed or a census; see `drift` and `census`")
             }
             Operation::GetToken => Self::Connect,
             Operation::CreateUser | Operation::GetUserProfile => Self::Create,
@@ -141,8 +144,9 @@ pub fn may_be_repeated(event: &str) -> bool {
 
 /// Every call that the state of an account can depend on.
 pub fn calls_for_accounts() -> impl Iterator<Item = Operation> {
-    let feeds = [Operation::GetEventsConfig, Operation::GetAdminEvents, Operation::GetUserEvents];
-    Operation::ALL.into_iter().filter(move |operation| !feeds.contains(operation))
+    let observing =
+        [Operation::GetEventsConfig, Operation::GetAdminEvents, Operation::GetUserEvents, Operation::GetMembers];
+    Operation::ALL.into_iter().filter(move |operation| !observing.contains(operation))
 }
 
 /// Whether that is the call.
@@ -170,6 +174,9 @@ pub fn is_call(operation: Operation, call: &Call) -> bool {
         Operation::DeleteOfflineSession => (Method::DELETE, "/admin/realms/{}/sessions/{}"),
         Operation::GetRoleMappings => (Method::GET, "/admin/realms/{}/users/{id}/role-mappings"),
         Operation::GetGroups => (Method::GET, "/admin/realms/{}/users/{id}/groups"),
+        Operation::GetMembers => {
+            return gets(call, ["/admin/realms/{}/groups/{id}/members", "/admin/realms/{}/roles/{}/users"]);
+        }
         Operation::GetRole => (Method::GET, "/admin/realms/{}/roles/{}"),
         Operation::GetClientRole => (Method::GET, "/admin/realms/{}/clients/{id}/roles/{}"),
         Operation::GetComposites => (Method::GET, "/admin/realms/{}/roles-by-id/{id}/composites"),

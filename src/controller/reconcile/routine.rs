@@ -1,0 +1,126 @@
+//! The pass over an account of which nobody has said that anything changed: what the census has seen of it is compared,
+//! and where that is as it shall be, nothing more is done. In any doubt the whole pass follows, which reads the account.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+
+use super::dereference::{self, Connection, Password};
+use super::finalizer;
+use super::observe::{Account, Origin};
+use super::status::{Adopted, Draft};
+use super::{Pass, asks_for_a_pass, asks_to_reenable, owner, required_actions, rights};
+use crate::api::{CredentialSync, KeycloakUser, Reason, desired_user};
+use crate::controller::backoff::jittered;
+use crate::controller::claims::Finding;
+use crate::controller::context::{Context, key_of};
+use crate::controller::error::Error;
+use crate::domain::{DesiredUser, Expiry, Right};
+use crate::realm::{Census, Sighting, Wake};
+
+/// When an account is looked at that the census has forgotten.
+const FORGOTTEN: Duration = Duration::from_mins(2);
+
+/// What comes of the pass if the census makes it needless, or is to be waited for.
+pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -> Option<Action> {
+    let touched = context.wake.take_touched(&key_of(user));
+    if touched || !is_routine(user, draft) {
+        return None;
+    }
+    let id = draft.user_id.as_ref()?;
+    let connection = dereference::connection(context, &key_of(user).0, &user.spec.connection_ref).await.ok()?;
+    match connection.realm.census(id) {
+        Census::Seen(sighting) => {
+            let is_in_line = Box::pin(is_in_line(context, user, draft, &connection, *sighting)).await;
+            is_in_line.unwrap_or_default().then(|| leave_alone(context, user, draft, &connection))
+        }
+        Census::Unclear => None,
+        Census::Unknown => {
+            let (wake, woken) = (context.wake.sender.clone(), ObjectRef::from_obj(user));
+            // A receiver that is gone belongs to a controller that has stopped.
+            let wake = Wake::by(move || drop(wake.unbounded_send(woken.clone())));
+            connection.realm.ask_census(id, recorded(draft), wake);
+            Some(Action::requeue(draft.expiry.or_sooner(jittered(FORGOTTEN))))
+        }
+    }
+}
+
+/// Whether only a change in Keycloak that the census can see makes work.
+fn is_routine(user: &KeycloakUser, draft: &Draft) -> bool {
+    let deleted = user.metadata.deletion_timestamp.is_some();
+    let switched = draft.off.expired == (draft.expiry == Expiry::Expired) && !draft.off.sessions_to_end;
+    let asked = draft.set_credentials.is_asked() || asks_for_a_pass(user) || asks_to_reenable(user);
+    !deleted
+        && user.spec.suspend != Some(true)
+        && finalizer::is_set(user)
+        && draft.was_good([Reason::Synced, Reason::Expired])
+        && switched
+        && !asked
+        && !needs_a_closer_look(user)
+}
+
+/// Whether something is to be kept as declared that the census does not see: another password, or rights that nobody
+/// declares.
+pub(super) fn needs_a_closer_look(user: &KeycloakUser) -> bool {
+    let enforced = user.spec.credentials.iter().any(|credential| credential.sync == Some(CredentialSync::Enforce));
+    enforced || desired_user(&user.spec).is_ok_and(|desired| !desired.exact.rights.is_empty())
+}
+
+/// What the status says that the account has.
+fn recorded(draft: &Draft) -> BTreeSet<Right> {
+    draft.rights.owned.union(&draft.rights.preexisting).cloned().collect()
+}
+
+/// Whether the whole pass would change nothing, neither in Keycloak nor on the status.
+async fn is_in_line(
+    context: &Context,
+    user: &KeycloakUser,
+    draft: &Draft,
+    connection: &Connection,
+    sighting: Sighting,
+) -> Result<bool, Error> {
+    let password = dereference::password(context, user, draft.password.as_ref(), false).await?;
+    let mut desired: DesiredUser = desired_user(&user.spec)?;
+    desired.enabled = draft.expiry.enabled(desired.enabled, draft.off.expired);
+    let owner = owner::attribute(&context.shared, connection, user).await?;
+    let pass = Pass { context, user, connection, desired: &desired, declared: &desired, owner: owner.as_ref() };
+    pass.check_owner()?;
+    pass.search().claim_name().await?;
+    let account = pass.search().ours_or_another(draft, sighting.account).await?;
+    let with_owner = pass.with_owner(&account);
+    let pass = Pass { desired: with_owner.as_ref().unwrap_or(&desired), ..pass };
+    let Account::Ours { user: observed, origin } = account else {
+        return Ok(false);
+    };
+    let known = match origin {
+        Origin::Created => draft.adopted == Adopted::No,
+        Origin::TakenOver(_) => draft.adopted == Adopted::Before,
+        Origin::Named { newly, .. } => !newly,
+        Origin::Unfinished => false,
+    };
+    if !known || draft.username.as_ref() != Some(&observed.username) || matches!(password, Password::Value(_)) {
+        return Ok(false);
+    }
+    let plan = pass.plan(&draft.owned, Some(&observed)).await?;
+    let has_work = !plan.steps.is_empty() || !plan.notices.is_empty();
+    if has_work || draft.preexisting.apart_from(plan.owned) != draft.owned {
+        return Ok(false);
+    }
+    Ok(rights::are_in_line(&pass, draft, &sighting.rights).await?
+        && required_actions::are_in_line(&pass, draft, &observed).await?)
+}
+
+/// The account is as it was.
+fn leave_alone(context: &Context, user: &KeycloakUser, draft: &Draft, connection: &Connection) -> Action {
+    let (shared, uid) = (&context.shared, user.uid().unwrap_or_default());
+    let holds = draft.user_id.as_ref().map(ToString::to_string);
+    shared.claims.found(&uid, Finding { holds, inherits: None });
+    let reason = if draft.expiry == Expiry::Expired { Reason::Expired } else { Reason::Synced };
+    shared.metrics.set_state(&uid, reason);
+    shared.metrics.count_pass("unchanged");
+    context.backoff.forget(&uid);
+    Action::requeue(draft.expiry.or_sooner(connection.realm.until_next_sweep(connection.sweep_interval)))
+}

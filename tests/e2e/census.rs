@@ -1,0 +1,173 @@
+//! Accounts of which nobody has said that anything changed are read together: at a start, and at each periodic check.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use keycloak_user_operator::api::KeycloakUser;
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use crate::support::{Operator, World, e2e_with, eventually, ready_reason};
+
+const USERS: usize = 40;
+
+fn spec(number: usize) -> Value {
+    json!({
+        "username": name(number), "lastName": "Doe", "attributes": [{ "name": "floor", "values": ["2"] }],
+        "realmRoles": ["staff", "guest"], "clientRoles": [{ "client": "app", "roles": ["reader"] }],
+        "groups": ["/team", "/house"],
+    })
+}
+
+fn name(number: usize) -> String {
+    format!("user-{number}")
+}
+
+/// A realm with accounts that are as declared, and nobody who looks after them.
+async fn settled(world: &World, interval: &str) {
+    for role in ["staff", "guest"] {
+        world.keycloak.create_role(role).await;
+    }
+    world.keycloak.create_client("app").await;
+    world.keycloak.create_role("app/reader").await;
+    for group in ["/team", "/house"] {
+        world.keycloak.create_group(group).await;
+    }
+    world.connect(json!({ "sync": { "sweepInterval": interval, "events": "Ignore" } })).await;
+    join_all((0..USERS).map(async |number| world.user(&name(number), spec(number)).await)).await;
+    let operator = world.operator().await;
+    until_all_are_synced(world).await;
+    operator.stop().await;
+}
+
+async fn until_all_are_synced(world: &World) {
+    eventually("every user is synced", async || {
+        let users = world.api::<KeycloakUser>().list(&ListParams::default()).await.unwrap();
+        let is_done = |user: &&KeycloakUser| {
+            let observed = user.status.as_ref().and_then(|status| status.observed_generation);
+            ready_reason(user) == Some("Synced") && observed == user.metadata.generation
+        };
+        let done = users.iter().filter(is_done).count();
+        if done == USERS { Ok(()) } else { Err(done) }
+    })
+    .await;
+}
+
+async fn versions(world: &World) -> BTreeMap<String, Option<String>> {
+    let users = world.api::<KeycloakUser>().list(&ListParams::default()).await.unwrap();
+    users.iter().map(|user| (user.name_any(), user.resource_version())).collect()
+}
+
+fn unchanged(operator: &Operator) -> f64 {
+    operator.metric(r#"keycloakuser_reconciles_total{outcome="unchanged"}"#)
+}
+
+async fn until_checked(operator: &Operator, times: usize) {
+    eventually("all accounts are checked", async || {
+        let checked = unchanged(operator);
+        if checked >= (times * USERS) as f64 { Ok(()) } else { Err(checked) }
+    })
+    .await;
+}
+
+fn requests(operator: &Operator, operation: &str) -> f64 {
+    operator.metric(&format!(r#"keycloak_requests_total{{operation="{operation}",status="2xx"}}"#))
+}
+
+#[test]
+fn a_start_reads_all_accounts_together_and_writes_nothing() {
+    e2e_with("a_start_reads_all_accounts_together", json!({}), async |world| {
+        settled(&world, "1h").await;
+        let (before, writes) = (versions(&world).await, world.keycloak.writes_of_operator().await);
+        let operator = world.operator().await;
+        until_checked(&operator, 1).await;
+        assert_eq!(requests(&operator, "find_users"), 1.0, "all accounts");
+        assert_eq!(requests(&operator, "get_members"), 5.0, "each role and group");
+        for each in ["get_user", "get_role_mappings", "get_groups", "get_credentials"] {
+            assert_eq!(requests(&operator, each), 0.0, "{each}");
+        }
+        operator.stop().await;
+        assert_eq!(versions(&world).await, before, "no write to the API server");
+        assert_eq!(world.keycloak.writes_of_operator().await, writes, "no write to Keycloak");
+    });
+}
+
+#[test]
+fn what_was_changed_on_either_side_while_nobody_looked_is_put_right_by_reading_those_alone() {
+    e2e_with("what_was_changed_on_either_side", json!({}), async |world| {
+        settled(&world, "1h").await;
+        let keycloak = &world.keycloak;
+        keycloak.edit_user("user-0", json!({ "lastName": "Roe" })).await;
+        keycloak.take_role("user-1", "staff").await;
+        keycloak.leave("user-2", "/team").await;
+        keycloak.delete_user("user-3").await;
+        keycloak.edit_user("user-4", json!({ "enabled": false, "attributes": { "floor": ["3"] } })).await;
+        let reader = keycloak.role("app/reader").await;
+        let (of, app) = (keycloak.user_id("user-5").await, keycloak.client_uuid("app").await);
+        let mappings = format!("/users/{of}/role-mappings/clients/{app}");
+        keycloak.change(reqwest::Method::DELETE, &mappings, json!([reader])).await;
+        let mut changed = spec(6);
+        changed["lastName"] = json!("New");
+        world.user("user-6", changed).await;
+        let writes = keycloak.writes_of_operator().await.len();
+
+        let operator = world.operator().await;
+        world.until_account("user-0", "its name", |account| account["lastName"] == "Doe").await;
+        world.until_account("user-4", "its floor", |account| account["attributes"]["floor"] == json!(["2"])).await;
+        world.until_account("user-6", "its new name", |account| account["lastName"] == "New").await;
+        world.until_account("user-3", "made anew", |account| account["lastName"] == "Doe").await;
+        eventually("rights", async || {
+            let (roles, groups) = (keycloak.roles_of("user-1").await, keycloak.groups_of("user-2").await);
+            let of_client = keycloak.get(&mappings).await;
+            let again =
+                roles.contains("staff") && groups.contains("/team") && !of_client.as_array().unwrap().is_empty();
+            if again { Ok(()) } else { Err((roles, groups, of_client)) }
+        })
+        .await;
+        until_all_are_synced(&world).await;
+        // Found again: three profiles, a role, a group, a role of a client, and an account: POST and its three rights.
+        assert_eq!(keycloak.writes_of_operator().await.len() - writes, 3 + 3 + 3);
+        let touched = 7.0;
+        assert!(requests(&operator, "get_user") <= 3.0 * touched, "{}", requests(&operator, "get_user"));
+        assert!(requests(&operator, "get_role_mappings") <= 2.0 * touched);
+        operator.stop().await;
+    });
+}
+
+#[test]
+fn periodic_checks_read_all_accounts_together() {
+    e2e_with("periodic_checks_read_all_accounts", json!({}), async |world| {
+        settled(&world, "3s").await;
+        let operator = world.operator().await;
+        until_checked(&operator, 4).await;
+        let (checks, read) = (unchanged(&operator) / USERS as f64, requests(&operator, "find_users"));
+        assert!(read <= 2.0 * checks + 2.0, "{read} requests for {checks} checks of all accounts");
+        assert_eq!(requests(&operator, "get_user"), 0.0);
+        world.keycloak.edit_user("user-7", json!({ "lastName": "Roe" })).await;
+        world.until_account("user-7", "its name again", |account| account["lastName"] == "Doe").await;
+        operator.stop().await;
+    });
+}
+
+#[test]
+fn a_right_that_too_many_others_have_is_looked_up_for_each_account() {
+    e2e_with("a_right_that_too_many_others_have", json!({}), async |world| {
+        let keycloak = &world.keycloak;
+        keycloak.create_role("everybody").await;
+        let strangers: Vec<Value> = (0..600)
+            .map(|number| json!({ "username": format!("a-stranger-{number}"), "realmRoles": ["everybody"] }))
+            .collect();
+        keycloak.change(reqwest::Method::POST, "/partialImport", json!({ "users": strangers })).await;
+        world.connect(json!({ "sync": { "sweepInterval": "1h", "events": "Ignore" } })).await;
+        world.user("one", json!({ "username": "one", "realmRoles": ["everybody"] })).await;
+        let operator = world.operator().await;
+        world.until("one", "Synced").await;
+        operator.stop().await;
+        let operator = world.operator().await;
+        eventually("a check", async || if unchanged(&operator) >= 1.0 { Ok(()) } else { Err(()) }).await;
+        assert_eq!(requests(&operator, "get_members"), 1.0, "one page, and no more");
+        assert_eq!((requests(&operator, "get_user"), requests(&operator, "get_role_mappings")), (1.0, 1.0));
+        operator.stop().await;
+    });
+}
