@@ -207,4 +207,34 @@ pub struct KeycloakConnectionStatus {
     /// The deletions that count against `limits.deletions`; kept here so that a restart of the operator forgets none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions: Option<DeletionsStatus>,
+    /// How far the realm's events have been read, so that a restart of the operator goes on from there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["feed".into()]))]
+    pub feeds: Vec<FeedStatus>,
+}
+
+/// How far a feed has been read.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedStatus {
+    /// Which feed.
+    pub feed: FeedName,
+    /// When its newest known event was, in Unix milliseconds, by the clock of Keycloak; 0 while it had none.
+    pub time: i64,
+    /// Keycloak's id of that event, if it was there when the feed was last read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub event_id: Option<String>,
+    /// All events before this moment have been read, also those that Keycloak wrote down late; as `time`.
+    pub complete_until: i64,
+}
+
+/// A feed of events of a realm.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedName {
+    /// What was done by the Admin API and the admin console.
+    AdminEvents,
+    /// What users did to their own accounts.
+    UserEvents,
 }

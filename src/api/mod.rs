@@ -20,8 +20,9 @@ pub use cluster_connection::{
 };
 pub use condition::{ConditionType, Reason};
 pub use connection::{
-    CaReference, ClientCredentials, ConnectionAuth, ConnectionSync, ConnectionTls, FollowEvents, KeycloakConnection,
-    KeycloakConnectionSpec, KeycloakConnectionStatus, ObjectKind, PasswordLogin, Reenable, SecretReference,
+    CaReference, ClientCredentials, ConnectionAuth, ConnectionSync, ConnectionTls, FeedName, FeedStatus, FollowEvents,
+    KeycloakConnection, KeycloakConnectionSpec, KeycloakConnectionStatus, ObjectKind, PasswordLogin, Reenable,
+    SecretReference,
 };
 pub use crd::{custom_resource_definitions, render_definition};
 pub use desired::{Violation, desired_user};

@@ -142,6 +142,11 @@ impl Claims {
         }
     }
 
+    /// Whether a pass of this process has found out about the resource as it is.
+    pub(super) fn is_found(&self, uid: &str) -> bool {
+        self.maps().claims.get(uid).is_some_and(|claim| claim.found.is_some())
+    }
+
     /// Notes that a resource may have the name that it declares, in that realm.
     pub(super) fn may_be_named(&self, uid: &str, realm: &str) {
         if let Some(claim) = self.maps().claims.get_mut(uid) {

@@ -142,7 +142,8 @@ pub async fn run(
     let (realms, brakes) = (Arc::new(RealmRegistry::default()), Arc::new(Brakes::default()));
     let wakes: Vec<_> = settings.scopes.iter().map(|_| wake_users()).collect();
     let users: Vec<_> = wakes.iter().map(|(users, _)| Arc::clone(users)).collect();
-    let observers = Arc::new(Observers::new(users.clone()));
+    let claims = Arc::new(Claims::of_lists(settings.scopes.len()));
+    let observers = Arc::new(Observers::new(users.clone(), Arc::clone(&claims)));
     let cluster = settings.cluster_connections.then(|| {
         connection::cluster::watch(
             &client,
@@ -159,7 +160,7 @@ pub async fn run(
         realms,
         allowed_hosts: Patterns::ignoring_case(&settings.allowed_hosts),
         cluster,
-        claims: Arc::new(Claims::of_lists(settings.scopes.len())),
+        claims,
         observers,
         brakes,
         credential_key,

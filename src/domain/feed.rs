@@ -118,6 +118,19 @@ impl FeedRequest {
 pub struct Cursor {
     newest: Option<i64>,
     known: HashSet<(i64, String)>,
+    /// Nothing before this is asked for.
+    complete_until: i64,
+}
+
+/// How far a feed has been read. It outlives the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// When its newest known event was, in milliseconds, by the server's clock; 0 while it had none.
+    pub time: i64,
+    /// Keycloak's id of that event, if it was there when the feed was last read.
+    pub id: Option<String>,
+    /// All events before this moment have been read, also those that were written down late.
+    pub complete_until: i64,
 }
 
 /// What a poll has found.
@@ -141,13 +154,38 @@ impl Cursor {
     /// Begins with a feed whose newest event has that time; the events before it by the overlap count as new.
     #[must_use]
     pub fn at(newest: Option<i64>) -> Self {
-        Self { newest, known: HashSet::new() }
+        Self { newest, ..Self::default() }
+    }
+
+    /// Goes on where another cursor has been: whatever it may not have seen is new.
+    #[must_use]
+    pub fn resume(Position { time, id, complete_until }: Position) -> Self {
+        let known = id.into_iter().map(|id| (time, id)).collect();
+        Self { newest: (time > 0).then_some(time), known, complete_until: complete_until.min(time) }
+    }
+
+    /// How far the feed had been read when the server's clock showed that. Without a new event it moves on for the
+    /// overlap, and no longer.
+    #[must_use]
+    pub fn position(&self, server_time: Option<i64>) -> Position {
+        let time = self.newest.unwrap_or_default();
+        let id = self.known.iter().filter(|(of, _)| *of == time).map(|(_, id)| id).max().cloned();
+        let complete_until = server_time.map_or(0, |now| now.saturating_sub(FEED_OVERLAP).min(time));
+        Position { time, id, complete_until: complete_until.max(self.request().from) }
+    }
+
+    /// Whether all of the feed that counts as new lies in the server's future: its clock was set back, and events that
+    /// come now would not be found.
+    #[must_use]
+    pub fn is_ahead_of(&self, server_time: i64) -> bool {
+        self.newest.is_some_and(|newest| newest.saturating_sub(FEED_OVERLAP) > server_time)
     }
 
     /// The first page of a poll.
     #[must_use]
     pub fn request(&self) -> FeedRequest {
-        let from = self.newest.map_or(0, |newest| newest.saturating_sub(FEED_OVERLAP).max(0));
+        let from = self.newest.map_or(0, |newest| newest.saturating_sub(FEED_OVERLAP));
+        let from = from.max(self.complete_until).max(0);
         FeedRequest { from, max: FEED_PAGE }
     }
 

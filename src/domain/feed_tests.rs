@@ -185,3 +185,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_cursor_that_resumes_misses_nothing_and_notices_what_was_deleted() {
+    let mut before = Cursor::at(None);
+    let mut events = vec![event(1, 100_000), event(2, 200_000)];
+    poll(&mut before, &events);
+    events.extend([event(3, 200_000), event(4, 300_000)]);
+    let mut after = Cursor::resume(before.position(None));
+    let seen = poll(&mut after, &events);
+    assert_eq!(seen, Seen { touched: [account(3), account(4)].into(), gap: false });
+    let deleted = [event(4, 300_000)];
+    assert!(poll(&mut Cursor::resume(before.position(None)), &deleted).gap, "the event of the position is gone");
+}
+
+#[test]
+fn a_feed_without_events_has_a_position_too() {
+    let mut before = Cursor::at(None);
+    poll(&mut before, &[]);
+    let seen = poll(&mut Cursor::resume(before.position(None)), &[event(1, 1000)]);
+    assert_eq!(seen, Seen { touched: [account(1)].into(), gap: false });
+}
+
+#[test]
+fn a_cursor_is_ahead_of_a_clock_that_was_set_back_by_more_than_the_overlap() {
+    let cursor = Cursor::at(Some(1_000_000));
+    assert!(!cursor.is_ahead_of(1_000_000 - FEED_OVERLAP));
+    assert!(cursor.is_ahead_of(1_000_000 - FEED_OVERLAP - 1));
+    assert!(!Cursor::at(None).is_ahead_of(0));
+}
+
+#[test]
+fn what_was_read_long_enough_after_it_happened_is_not_read_again() {
+    let mut before = Cursor::at(None);
+    let mut events = vec![event(1, 170_000), event(2, 200_000)];
+    poll(&mut before, &events);
+    let resumed = |now| poll(&mut Cursor::resume(before.position(Some(now))), &events).touched;
+    assert_eq!(resumed(200_000), [account(1)].into(), "one of its time may come late");
+    assert_eq!(resumed(170_000 + FEED_OVERLAP + 1), [].into());
+    let last = before.position(Some(200_000 + FEED_OVERLAP));
+    assert_eq!(before.position(Some(i64::MAX)), last, "a realm in which nothing happens makes no write");
+    events.push(event(3, 200_000));
+    assert_eq!(poll(&mut Cursor::resume(last), &events).touched, [account(3)].into());
+}

@@ -36,7 +36,7 @@ pub use digest::{CredentialKey, Digest};
 pub use effective::{GrantRule, RealmKind, RightGrants, RightRefusal, RightsGraph};
 pub use ending::{Ending, Expiry};
 pub use feed::{
-    Cursor, FEED_OVERLAP, FEED_PAGE, FeedEvent, FeedRequest, NextPage, Seen, Touched, tells_of_replacement,
+    Cursor, FEED_OVERLAP, FEED_PAGE, FeedEvent, FeedRequest, NextPage, Position, Seen, Touched, tells_of_replacement,
 };
 pub use grants::{Grants, NotGranted, Patterns};
 pub use name::{

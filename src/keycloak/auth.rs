@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
 /// How to log in.
 #[derive(Clone)]
@@ -80,6 +83,17 @@ impl Token {
         Self(Arc::new(SecretString::from(value)))
     }
 
+    /// The server's time in milliseconds when it gave the token, if it is one that says so (a JWT, RFC 7519).
+    pub(super) fn issued_at(&self) -> Option<i64> {
+        #[derive(Deserialize)]
+        struct Claims {
+            iat: i64,
+        }
+        let claims = self.expose().split('.').nth(1)?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        serde_json::from_slice::<Claims>(&claims).ok()?.iat.checked_mul(1000)
+    }
+
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -104,6 +118,16 @@ mod tests {
     fn a_token_is_used_for_three_quarters_of_its_life_and_for_less_than_a_day() {
         assert_eq!(time_of_use(60), Duration::from_secs(45));
         assert_eq!(time_of_use(u64::MAX), Duration::from_hours(18));
+    }
+
+    #[test]
+    fn a_token_tells_the_time_of_its_server() {
+        let token = |claims: &str| Token::new(format!("header.{}.signature", URL_SAFE_NO_PAD.encode(claims)));
+        assert_eq!(token(r#"{"exp":1764000060,"iat":1764000000}"#).issued_at(), Some(1_764_000_000_000));
+        for other in [token("{}"), token("no JSON"), token(r#"{"iat":9223372036854775807}"#)] {
+            assert_eq!(other.issued_at(), None);
+        }
+        assert_eq!(Token::new("opaque".to_owned()).issued_at(), None);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct Client {
     pub(super) own_writes: OwnWrites,
     /// Since when every answer has been that the realm does not exist.
     absent_since: Mutex<Option<Instant>>,
+    /// The server's time in milliseconds, and ours, when it last gave a token.
+    server_time: Mutex<Option<(i64, Instant)>>,
 }
 
 impl Client {
@@ -119,6 +121,7 @@ impl Client {
             fence,
             own_writes: OwnWrites::default(),
             absent_since: Mutex::new(None),
+            server_time: Mutex::default(),
         })
     }
 
@@ -218,7 +221,18 @@ impl Client {
         let request = secret_body::form(self.http.post(url), &login.form());
         let answer = self.exchange(Operation::GetToken, request, permit).await?;
         let token: TokenResponse = answer.json(Operation::GetToken)?;
-        Ok((Token::new(token.access_token), time_of_use(token.expires_in)))
+        let (time, value) = (time_of_use(token.expires_in), Token::new(token.access_token));
+        let told = value.issued_at().map(|issued_at| (issued_at, Instant::now()));
+        *self.server_time.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        Ok((value, time))
+    }
+
+    /// What the server's clock shows, in milliseconds, as far as its last token tells it.
+    #[must_use]
+    pub fn server_time(&self) -> Option<i64> {
+        let told = *self.server_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let (issued_at, since) = told?;
+        i64::try_from(since.elapsed().as_millis()).ok().and_then(|since| issued_at.checked_add(since))
     }
 
     /// One request and its answer: counted, and turned into an error unless the status is a success.

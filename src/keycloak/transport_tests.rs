@@ -42,6 +42,7 @@ thread_local! {
 
 fn client_of(server: Server) -> Client {
     Client {
+        server_time: Mutex::default(),
         http: HTTP.with(Clone::clone),
         budget: budget(&server, RequestLimits::default(), &KeycloakMetrics::default(), Notice::none()),
         server,

@@ -75,10 +75,16 @@ impl Realm {
         &self.directory
     }
 
+    /// For how long the realm has been open.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
     /// The time until the next periodic check of all accounts, which many share so that they can be read together.
     #[must_use]
     pub fn until_next_sweep(&self, interval: Duration) -> Duration {
-        let (interval, open) = (interval.max(Duration::from_secs(1)), self.opened.elapsed());
+        let (interval, open) = (interval.max(Duration::from_secs(1)), self.age());
         interval.mul_f64(1.0 - open.div_duration_f64(interval).fract())
     }
 

@@ -1,7 +1,7 @@
 //! Follows a feed of the realm: whom or what somebody else has changed since the last poll.
 
 use super::Realm;
-use crate::domain::{Cursor, FEED_OVERLAP, NextPage, Seen};
+use crate::domain::{Cursor, FEED_OVERLAP, NextPage, Position, Seen};
 use crate::keycloak::{Client, Feed, KeycloakError};
 
 /// Reads one feed, each event once.
@@ -10,19 +10,30 @@ pub struct Observer {
     feed: Feed,
     /// Absent until the newest event of the feed is known.
     cursor: Option<Cursor>,
+    /// Nobody knows what happened before.
+    gap: bool,
+    /// The server's time at the last complete poll.
+    polled_at: Option<i64>,
 }
 
 impl Observer {
-    /// Follows that feed from now on; what came shortly before counts as new.
+    /// Goes on from that place in the feed. Without one it begins with what came shortly before now, and what was before
+    /// counts as missing.
     #[must_use]
-    pub fn new(feed: Feed) -> Self {
-        Self { feed, cursor: None }
+    pub fn new(feed: Feed, position: Option<Position>) -> Self {
+        Self { feed, gap: position.is_none(), cursor: position.map(Cursor::resume), polled_at: None }
     }
 
     /// The feed that it follows.
     #[must_use]
     pub fn feed(&self) -> Feed {
         self.feed
+    }
+
+    /// How far the feed has been read; nowhere before the first poll, unless it goes on from somewhere.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.cursor.as_ref().map(|cursor| cursor.position(self.polled_at))
     }
 
     /// Reads on. After an error the next poll begins where the last complete one ended, so nothing is missed. What is known
@@ -40,16 +51,29 @@ impl Observer {
             self.cursor = Some(Cursor::at(client.newest_event(self.feed).await?));
         }
         let cursor = self.cursor.get_or_insert_default();
+        let server_time = client.server_time();
+        if let Some(now) = server_time
+            && cursor.is_ahead_of(now)
+        {
+            (*cursor, self.gap) = (Cursor::at(Some(now)), true);
+        }
+        let mut seen = Self::read(self.feed, client, cursor).await?;
+        seen.gap |= std::mem::take(&mut self.gap);
+        self.polled_at = server_time;
+        Ok(seen)
+    }
+
+    async fn read(feed: Feed, client: &Client, cursor: &mut Cursor) -> Result<Seen, KeycloakError> {
         let (mut request, mut all) = (cursor.request(), Vec::new());
         loop {
-            let page = client.events(self.feed, request).await?;
+            let page = client.events(feed, request).await?;
             let next = request.after(&page);
             all.extend(page);
             match next {
                 NextPage::Ask(next) => request = next,
                 NextPage::None => return Ok(cursor.take(all, |event| client.is_own(event))),
                 NextPage::TooMany => {
-                    self.cursor = Some(Cursor::at(Some(request.from.saturating_add(1 + FEED_OVERLAP))));
+                    *cursor = Cursor::at(Some(request.from.saturating_add(1 + FEED_OVERLAP)));
                     return Ok(Seen { gap: true, ..Seen::default() });
                 }
             }

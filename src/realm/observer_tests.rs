@@ -75,7 +75,7 @@ fn accounts<const N: usize>(ids: [&str; N]) -> Seen {
 #[tokio::test]
 async fn three_hundred_events_of_one_millisecond_are_all_found() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents);
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()));
     script.write("before", NOW - 1);
     assert_eq!(observer.poll(&realm).await.unwrap(), accounts(["before"]));
     for number in 0..300 {
@@ -92,7 +92,7 @@ async fn three_hundred_events_of_one_millisecond_are_all_found() {
 #[tokio::test]
 async fn an_event_that_becomes_visible_behind_a_newer_one_is_found() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents);
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()));
     script.write("first", NOW - 2 * FEED_OVERLAP);
     observer.poll(&realm).await.unwrap();
     script.write("newest", NOW);
@@ -108,7 +108,7 @@ async fn an_event_that_becomes_visible_behind_a_newer_one_is_found() {
 #[tokio::test]
 async fn an_event_without_a_path_concerns_nobody_and_hides_none() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents);
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()));
     script.write("before", NOW);
     script.write_without_path(NOW);
     script.write("after", NOW);

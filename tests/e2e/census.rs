@@ -1,14 +1,18 @@
 //! Accounts of which nobody has said that anything changed are read together: at a start, and at each periodic check.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
-use keycloak_user_operator::api::KeycloakUser;
+use keycloak_user_operator::api::{FeedStatus, KeycloakConnection, KeycloakConnectionStatus, KeycloakUser};
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Operator, World, e2e_with, eventually, ready_reason};
+use crate::support::{
+    Operator, World, e2e_with, eventually, eventually_within, password_from, ready_reason, with_events,
+};
 
 const USERS: usize = 40;
 
@@ -106,7 +110,7 @@ fn what_was_changed_on_either_side_while_nobody_looked_is_put_right_by_reading_t
         let reader = keycloak.role("app/reader").await;
         let (of, app) = (keycloak.user_id("user-5").await, keycloak.client_uuid("app").await);
         let mappings = format!("/users/{of}/role-mappings/clients/{app}");
-        keycloak.change(reqwest::Method::DELETE, &mappings, json!([reader])).await;
+        keycloak.change(Method::DELETE, &mappings, json!([reader])).await;
         let mut changed = spec(6);
         changed["lastName"] = json!("New");
         world.user("user-6", changed).await;
@@ -158,7 +162,7 @@ fn a_right_that_too_many_others_have_is_looked_up_for_each_account() {
         let strangers: Vec<Value> = (0..600)
             .map(|number| json!({ "username": format!("a-stranger-{number}"), "realmRoles": ["everybody"] }))
             .collect();
-        keycloak.change(reqwest::Method::POST, "/partialImport", json!({ "users": strangers })).await;
+        keycloak.change(Method::POST, "/partialImport", json!({ "users": strangers })).await;
         world.connect(json!({ "sync": { "sweepInterval": "1h", "events": "Ignore" } })).await;
         world.user("one", json!({ "username": "one", "realmRoles": ["everybody"] })).await;
         let operator = world.operator().await;
@@ -169,5 +173,103 @@ fn a_right_that_too_many_others_have_is_looked_up_for_each_account() {
         assert_eq!(requests(&operator, "get_members"), 1.0, "one page, and no more");
         assert_eq!((requests(&operator, "get_user"), requests(&operator, "get_role_mappings")), (1.0, 1.0));
         operator.stop().await;
+    });
+}
+
+/// Waits until the connection's status says how far both feeds have been read.
+async fn until_positions(world: &World) -> Vec<FeedStatus> {
+    eventually("the position of both feeds", async || {
+        let feeds = connection_status(world).await.feeds;
+        if feeds.len() == 2 { Ok(feeds) } else { Err(feeds) }
+    })
+    .await
+}
+
+async fn connection_status(world: &World) -> KeycloakConnectionStatus {
+    world.api::<KeycloakConnection>().get("default").await.expect("the connection").status.unwrap_or_default()
+}
+
+async fn follow(world: &World) -> Operator {
+    world.connect(json!({ "sync": { "sweepInterval": "1h", "events": "Follow" } })).await;
+    let operator = world.operator().await;
+    until_positions(world).await;
+    operator
+}
+
+#[test]
+fn passwords_and_exact_rights_are_not_read_at_a_start_whose_feeds_tell_who_was_touched() {
+    e2e_with("passwords_and_exact_rights_are_not_read", with_events(), async |world| {
+        let keycloak = &world.keycloak;
+        for role in ["staff", "guest"] {
+            keycloak.create_role(role).await;
+        }
+        world.secret("kcuser-enforced", &[("password", "declared-password")]).await;
+        let mut credentials = password_from("kcuser-enforced");
+        credentials[0]["sync"] = json!("Enforce");
+        let names = ["reset", "given", "gone", "left", "alone"];
+        for name in names {
+            let spec = json!({
+                "username": name, "firstName": "Jane", "lastName": "Doe", "email": format!("{name}@example.com"),
+                "credentials": credentials, "realmRoles": ["staff"], "exact": ["realmRoles"],
+            });
+            world.user(name, spec).await;
+        }
+        let operator = follow(&world).await;
+        for name in names {
+            world.until(name, "Synced").await;
+        }
+        // Before that, what the operator did itself would count as somebody else's doing.
+        eventually_within(Duration::from_secs(150), "the position has left our own doing behind", async || {
+            let feeds = connection_status(&world).await.feeds;
+            if feeds.iter().all(|feed| feed.complete_until == feed.time) { Ok(()) } else { Err(feeds) }
+        })
+        .await;
+        operator.stop().await;
+        keycloak.edit_user("alone", json!({ "lastName": "Roe" })).await;
+        let reset = keycloak.user_id("reset").await;
+        let by_hand = json!({ "type": "password", "value": "by-hand-password", "temporary": false });
+        keycloak.change(Method::PUT, &format!("/users/{reset}/reset-password"), by_hand).await;
+        keycloak.give_role("given", "guest").await;
+        keycloak.delete_user("gone").await;
+
+        let operator = world.operator().await;
+        eventually("the declared password", async || keycloak.login("reset", "declared-password").await).await;
+        eventually("the declared roles alone", async || {
+            let roles = keycloak.roles_of("given").await;
+            if roles.contains("guest") { Err(roles) } else { Ok(()) }
+        })
+        .await;
+        world.until_account("gone", "made anew", |_| true).await;
+        world.until_account("alone", "its name", |account| account["lastName"] == "Doe").await;
+        eventually("the one that nobody touched is left alone", async || {
+            let unchanged = unchanged(&operator);
+            if unchanged >= 1.0 { Ok(()) } else { Err(unchanged) }
+        })
+        .await;
+        // All accounts that nobody touched, together; the one that is gone by its mark and by its name.
+        assert_eq!(requests(&operator, "find_users"), 3.0);
+        operator.stop().await;
+    });
+}
+
+#[test]
+fn a_position_in_the_future_of_the_server_is_given_up_and_everything_is_looked_at() {
+    e2e_with("a_position_in_the_future_of_the_server", with_events(), async |world| {
+        let operator = follow(&world).await;
+        world.user("late", json!({ "username": "late", "lastName": "Doe" })).await;
+        world.until("late", "Synced").await;
+        operator.stop().await;
+        let mut feeds = until_positions(&world).await;
+        for feed in &mut feeds {
+            feed.time = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).as_millisecond();
+        }
+        let ahead = Patch::Merge(json!({ "status": { "feeds": feeds } }));
+        world.api::<KeycloakConnection>().patch_status("default", &PatchParams::default(), &ahead).await.unwrap();
+        let _operator = world.operator().await;
+        // The first is found because everything is looked at, at the latest; the second by its event.
+        for name in ["Roe", "Poe"] {
+            world.keycloak.edit_user("late", json!({ "lastName": name })).await;
+            world.until_account("late", "its name again", |account| account["lastName"] == "Doe").await;
+        }
     });
 }

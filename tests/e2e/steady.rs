@@ -10,6 +10,8 @@ use crate::support::{
 };
 
 const READS: &str = r#"keycloak_requests_total{operation="get_user",status="2xx"}"#;
+/// Accounts that are thought to be unchanged are read together, by their ids.
+const READS_TOGETHER: &str = r#"keycloak_requests_total{operation="find_users",status="2xx"}"#;
 
 #[test]
 fn an_unchanged_account_costs_one_read_per_check_and_no_write() {
@@ -25,14 +27,15 @@ fn an_unchanged_account_costs_one_read_per_check_and_no_write() {
         let version = world.until("jane", "Synced").await.resource_version();
         let writes = world.keycloak.writes_of_operator().await;
 
-        let (reads, passes) = (operator.metric(READS), unchanged(&operator));
+        let (reads, passes) = (operator.metric(READS_TOGETHER), unchanged(&operator));
         eventually("five more checks", async || if unchanged(&operator) >= passes + 5.0 { Ok(()) } else { Err(()) })
             .await;
         operator
             .stop_and(|operator| {
-                let (checks, read) = (unchanged(operator) - passes, operator.metric(READS) - reads);
-                assert_eq!(read, checks, "one read per check");
-                for other in ["find_users", "get_credentials", "update_user", "reset_password"] {
+                let (checks, read) = (unchanged(operator) - passes, operator.metric(READS_TOGETHER) - reads);
+                // One may be under way.
+                assert!(read == checks || read == checks + 1.0, "{read} reads for {checks} checks");
+                for other in ["get_credentials", "update_user", "reset_password"] {
                     let asked =
                         operator.metric(&format!(r#"keycloak_requests_total{{operation="{other}",status="2xx"}}"#));
                     assert_eq!(asked, 0.0, "{other}");

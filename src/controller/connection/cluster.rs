@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::has_positions;
 use super::selection::{self, Namespace};
 use super::{self as connections, ClusterContext};
 use crate::api::{ClusterKeycloakConnection, KeycloakConnectionSpec};
@@ -58,7 +59,9 @@ impl ClusterConnections {
         let spec = &connection.spec.connection;
         let version = version_of(connection);
         let notice = notice(&self.wake, ObjectRef::from_obj(connection));
-        Ok(Declared { name, spec, version, namespace: &self.namespace, versions: &self.versions, notice })
+        let has_positions = has_positions(connection.status.as_ref());
+        let (namespace, versions) = (&self.namespace, &self.versions);
+        Ok(Declared { name, spec, version, namespace, versions, notice, has_positions })
     }
 }
 

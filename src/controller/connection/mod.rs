@@ -24,15 +24,20 @@ use crate::controller::error::{Class, DereferenceError, Error, ObserveError, wit
 use crate::controller::reconcile::dereference::{self, Declared};
 use crate::controller::reconcile::owner;
 use crate::controller::{FIELD_MANAGER, PASS_LIMIT, REPORT_LIMIT};
+use crate::domain::Position;
 use crate::keycloak::Feed;
 use kind::ConnectionKind;
 use observers::FeedState;
-use status::status;
+pub(super) use status::has_positions;
+use status::{positions, status};
 
 /// How often a connection that works is tried again.
 const RECHECK: Duration = Duration::from_mins(10);
 /// How often where events are followed: a realm may begin or cease to record them.
 const FEEDS_RECHECK: Duration = Duration::from_mins(1);
+
+/// How soon where nothing of a feed has been read yet, so that the status soon says how far it was.
+const FEEDS_BEGUN: Duration = Duration::from_secs(5);
 
 /// What is known of the feeds that a connection asks to be followed.
 type Feeds = Vec<(Feed, FeedState)>;
@@ -71,11 +76,16 @@ async fn pass<K: ConnectionKind>(
         return Ok(Action::await_change());
     }
     let follow = connection.spec().sync.as_ref().and_then(|sync| sync.events).unwrap_or_default();
-    let result = within(PASS_LIMIT, attempt(shared, declared, follow)).await;
+    let result = within(PASS_LIMIT, attempt(shared, declared, follow, &positions(connection))).await;
     within(REPORT_LIMIT, report(shared, connection, &result)).await?;
     let feeds = result?;
     backoff.forget(&connection.uid().unwrap_or_default());
-    Ok(Action::requeue(jittered(if feeds.is_empty() { RECHECK } else { FEEDS_RECHECK })))
+    let is_new = |(_, state): &(Feed, FeedState)| *state == FeedState::Followed(None);
+    Ok(Action::requeue(jittered(match feeds.as_slice() {
+        [] => RECHECK,
+        feeds if feeds.iter().any(is_new) => FEEDS_BEGUN,
+        _ => FEEDS_RECHECK,
+    })))
 }
 
 /// When to try again after an error; kube calls this.
@@ -92,12 +102,13 @@ async fn attempt(
     shared: &Shared,
     declared: Result<Declared<'_>, DereferenceError>,
     follow: FollowEvents,
+    positions: &[(Feed, Position)],
 ) -> Result<Feeds, Error> {
     let open = dereference::open(shared, &declared?).await?;
     open.realm.client().user_profile().await.map_err(ObserveError::from)?;
     owner::trusted(shared, &open).await?;
     match follow {
-        FollowEvents::Follow => Ok(shared.observers.update(&open.name, &open.realm).await.into()),
+        FollowEvents::Follow => Ok(shared.observers.update(&open.name, &open.realm, positions).await.into()),
         FollowEvents::Ignore => {
             shared.observers.forget(&open.name);
             Ok(Feeds::new())

@@ -6,8 +6,9 @@ use k8s_openapi::jiff::Timestamp;
 use super::Feeds;
 use super::kind::ConnectionKind;
 use super::observers::FeedState;
-use crate::api::{ConditionType, KeycloakConnectionStatus, Reason};
+use crate::api::{ConditionType, FeedName, FeedStatus, KeycloakConnectionStatus, Reason};
 use crate::controller::error::{Class, Error, ObserveError};
+use crate::domain::Position;
 use crate::keycloak::Feed;
 
 type State = (ConditionType, bool, Reason, String);
@@ -29,7 +30,54 @@ pub(super) fn status(connection: &impl ConnectionKind, result: &Result<Feeds, Er
     }
     let conditions = states.into_iter().map(|state| condition(connection, state)).collect();
     let deletions = connection.status().and_then(|status| status.deletions.clone());
-    KeycloakConnectionStatus { observed_generation: connection.meta().generation, conditions, deletions }
+    let before = before(connection);
+    let feeds = match result {
+        Ok(feeds) => feeds.iter().filter_map(|feed| position(feed, &before)).collect(),
+        Err(_) => before,
+    };
+    KeycloakConnectionStatus { observed_generation: connection.meta().generation, conditions, deletions, feeds }
+}
+
+fn before(connection: &impl ConnectionKind) -> Vec<FeedStatus> {
+    connection.status().map(|status| status.feeds.clone()).unwrap_or_default()
+}
+
+/// What cannot be read now goes on later where it has been. A feed that is not recorded has no such place: what happens
+/// meanwhile is never in it.
+fn position((feed, state): &(Feed, FeedState), before: &[FeedStatus]) -> Option<FeedStatus> {
+    let feed = name(*feed);
+    match state {
+        FeedState::Followed(position) => {
+            let Position { time, id, complete_until } = position.clone()?;
+            Some(FeedStatus { feed, time, event_id: id, complete_until })
+        }
+        FeedState::Failing(_) => before.iter().find(|status| status.feed == feed).cloned(),
+        FeedState::Off => None,
+    }
+}
+
+/// Whether that status says how far both feeds were read.
+pub(in crate::controller) fn has_positions(status: Option<&KeycloakConnectionStatus>) -> bool {
+    status.is_some_and(|status| status.feeds.len() == 2)
+}
+
+/// Where the feeds have been read to, as the status says.
+pub(super) fn positions(connection: &impl ConnectionKind) -> Vec<(Feed, Position)> {
+    let place = |status: FeedStatus| {
+        let feed = match status.feed {
+            FeedName::AdminEvents => Feed::AdminEvents,
+            FeedName::UserEvents => Feed::UserEvents,
+        };
+        (feed, Position { time: status.time, id: status.event_id, complete_until: status.complete_until })
+    };
+    before(connection).into_iter().map(place).collect()
+}
+
+fn name(feed: Feed) -> FeedName {
+    match feed {
+        Feed::AdminEvents => FeedName::AdminEvents,
+        Feed::UserEvents => FeedName::UserEvents,
+    }
 }
 
 fn failed(error: &Error) -> Vec<State> {
@@ -47,7 +95,9 @@ fn followed(feed: Feed, state: &FeedState) -> State {
         Feed::UserEvents => ConditionType::UserEventsFollowed,
     };
     match state {
-        FeedState::Followed => (type_, true, Reason::Following, format!("the {feed} of the realm are read every 2 s")),
+        FeedState::Followed(_) => {
+            (type_, true, Reason::Following, format!("the {feed} of the realm are read every 2 s"))
+        }
         FeedState::Off => {
             let message = format!("the realm does not record {feed}; the periodic check finds what they would show");
             (type_, false, Reason::EventsOff, message)

@@ -15,7 +15,7 @@ use crate::api::{
     CaReference, ConnectionKind, ConnectionReference, Credential, CredentialSync, KeycloakConnection,
     KeycloakConnectionSpec, KeycloakUser, ObjectKind, Reenable, SecretKeyReference,
 };
-use crate::controller::connection::cluster;
+use crate::controller::connection::{cluster, has_positions};
 use crate::controller::context::{Context, Shared, Versions, key_of};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::secret_content::{NoText, SecretContent};
@@ -35,6 +35,8 @@ pub(in crate::controller) struct Connection {
     pub(in crate::controller) grants: Grants,
     /// The attribute in which accounts name their resource.
     pub(in crate::controller) owner_attribute: Option<String>,
+    /// Its status says how far both feeds were read.
+    pub(in crate::controller) has_positions: bool,
 }
 
 /// The password that the account shall have.
@@ -73,6 +75,8 @@ pub(in crate::controller) struct Declared<'a> {
     pub(in crate::controller) versions: &'a Versions,
     /// Has the connection looked at.
     pub(in crate::controller) notice: Arc<dyn Fn() + Send + Sync>,
+    /// Its status says how far both feeds were read.
+    pub(in crate::controller) has_positions: bool,
 }
 
 /// Resolves the connection of a user to its realm.
@@ -111,6 +115,7 @@ pub(in crate::controller) fn declared<'a>(
         version: version_of(connection),
         namespace,
         versions: &context.versions,
+        has_positions: has_positions(connection.status.as_ref()),
     }
 }
 
@@ -146,6 +151,7 @@ pub(in crate::controller) async fn open(shared: &Shared, declared: &Declared<'_>
         sweep_interval: sweep_interval(spec),
         reenable_always: sync.reenable == Some(Reenable::Always),
         owner_attribute: spec.owner_attribute.clone(),
+        has_positions: declared.has_positions,
         grants: spec.grants.as_ref().map(Grants::from).unwrap_or_default(),
     })
 }

@@ -22,13 +22,12 @@ mod takeover;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::api::{KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
+use crate::api::{KeycloakUser, Reason, desired_user};
 use crate::controller::backoff::jittered;
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::{ActError, DereferenceError, Error, ObserveError, within};
@@ -211,7 +210,7 @@ impl Pass<'_> {
         password: Result<Password, DereferenceError>,
         origin: Origin,
     ) -> Result<Outcome, Error> {
-        let settled = draft.is_settled() && !asks_to_reenable(self.user) && !self.owner_is_new(draft);
+        let settled = draft.is_settled() && !routine::asks_to_reenable(self.user) && !self.owner_is_new(draft);
         self.own(draft, &observed, origin).await?;
         let applied = draft.owned.enabled;
         let (context, connection, user) = (self.context, self.connection, self.user);
@@ -287,7 +286,7 @@ impl Pass<'_> {
             return Ok(None);
         };
         let known = draft.was_not_kept().filter(|message| message.starts_with(&not_kept(fields)));
-        if known.is_some() && !asks_for_a_pass(self.user) {
+        if known.is_some() && !routine::asks_for_a_pass(self.user) {
             return Ok(Some(not_kept(fields)));
         }
         self.change(draft, plan, observed, (update, fields)).await?;
@@ -345,7 +344,7 @@ impl Pass<'_> {
             owned,
             profile: profile.as_deref(),
             mark: mark_of(self.user),
-            reenable: asks_to_reenable(self.user),
+            reenable: routine::asks_to_reenable(self.user),
             reenable_always: self.connection.reenable_always,
         }))
     }
@@ -377,34 +376,13 @@ impl Pass<'_> {
         self.await_names(beside);
         let messages: Vec<&str> = flaws.iter().map(|(_, message)| message.as_str()).collect();
         match flaws.first() {
-            Some((reason, _)) => Outcome::Blocked(self.by_itself(), *reason, messages.join(". ")),
-            None if draft.changes.is_empty() => Outcome::Unchanged(self.next_check()),
-            None => Outcome::Applied(self.next_check()),
+            Some((reason, _)) => {
+                Outcome::Blocked(jittered(self.connection.sweep_interval), *reason, messages.join(". "))
+            }
+            None if draft.changes.is_empty() => Outcome::Unchanged(routine::next_check(self.user, self.connection)),
+            None => Outcome::Applied(routine::next_check(self.user, self.connection)),
         }
     }
-
-    /// When the account is looked at again: with all others, or by itself.
-    fn next_check(&self) -> Duration {
-        if routine::needs_a_closer_look(self.user) {
-            return self.by_itself();
-        }
-        self.connection.realm.until_next_sweep(self.connection.sweep_interval)
-    }
-
-    fn by_itself(&self) -> Duration {
-        jittered(self.connection.sweep_interval)
-    }
-}
-
-fn asks_to_reenable(user: &KeycloakUser) -> bool {
-    let handled = user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
-    let asked = user.annotations().get(REENABLE);
-    asked.is_some() && asked != handled
-}
-
-fn asks_for_a_pass(user: &KeycloakUser) -> bool {
-    let handled = user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
-    user.annotations().get(RECONCILE_REQUESTED_AT) != handled
 }
 
 fn not_kept(fields: &BTreeSet<Field>) -> String {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -12,8 +13,8 @@ use super::dereference::{self, Connection, Password};
 use super::finalizer;
 use super::observe::{Account, Origin};
 use super::status::{Adopted, Draft};
-use super::{Pass, asks_for_a_pass, asks_to_reenable, owner, required_actions, rights};
-use crate::api::{CredentialSync, KeycloakUser, Reason, desired_user};
+use super::{Pass, owner, required_actions, rights};
+use crate::api::{CredentialSync, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
 use crate::controller::backoff::jittered;
 use crate::controller::claims::Finding;
 use crate::controller::context::{Context, key_of};
@@ -23,6 +24,9 @@ use crate::realm::{Census, Sighting, Wake};
 
 /// When an account is looked at that the census has forgotten.
 const FORGOTTEN: Duration = Duration::from_mins(2);
+/// How often, and for how long after the connection was opened, it is looked whether its feeds have told all.
+const TELLING: Duration = Duration::from_secs(1);
+const LONGEST_TELLING: Duration = Duration::from_secs(20);
 
 /// What comes of the pass if the census makes it needless, or is to be waited for.
 pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -> Option<Action> {
@@ -32,6 +36,9 @@ pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -
     }
     let id = draft.user_id.as_ref()?;
     let connection = dereference::connection(context, &key_of(user).0, &user.spec.connection_ref).await.ok()?;
+    if needs_a_closer_look(user) && !is_vouched_for(context, user, &connection)? {
+        return Some(Action::requeue(draft.expiry.or_sooner(TELLING)));
+    }
     match connection.realm.census(id) {
         Census::Seen(sighting) => {
             let is_in_line = Box::pin(is_in_line(context, user, draft, &connection, *sighting)).await;
@@ -48,6 +55,19 @@ pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -
     }
 }
 
+/// Whether, at the start of this process, the feeds show that nobody has touched what the census does not see. False: not
+/// yet; `None`: the account is to be looked at.
+fn is_vouched_for(context: &Context, user: &KeycloakUser, connection: &Connection) -> Option<bool> {
+    let is_start = !context.shared.claims.is_found(&user.uid().unwrap_or_default());
+    if !is_start || !connection.has_positions {
+        return None;
+    }
+    match context.shared.observers.have_told_all(&connection.name) {
+        Some(told_all) => told_all.then_some(true),
+        None => (connection.realm.age() < LONGEST_TELLING).then_some(false),
+    }
+}
+
 /// Whether only a change in Keycloak that the census can see makes work.
 fn is_routine(user: &KeycloakUser, draft: &Draft) -> bool {
     let deleted = user.metadata.deletion_timestamp.is_some();
@@ -56,15 +76,33 @@ fn is_routine(user: &KeycloakUser, draft: &Draft) -> bool {
     !deleted
         && user.spec.suspend != Some(true)
         && finalizer::is_set(user)
-        && draft.was_good([Reason::Synced, Reason::Expired])
+        && draft.user_id.is_some()
+        && draft.answered().is_some_and(is_good)
         && switched
         && !asked
-        && !needs_a_closer_look(user)
+}
+
+fn is_good(ready: &Condition) -> bool {
+    let good = [Reason::Synced, Reason::Expired];
+    ready.status == "True" && good.iter().any(|reason| reason.as_str() == ready.reason)
+}
+
+/// Whether somebody asks for the account to be switched on again.
+pub(super) fn asks_to_reenable(user: &KeycloakUser) -> bool {
+    let handled = user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
+    let asked = user.annotations().get(REENABLE);
+    asked.is_some() && asked != handled
+}
+
+/// Whether somebody asks for a pass.
+pub(super) fn asks_for_a_pass(user: &KeycloakUser) -> bool {
+    let handled = user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
+    user.annotations().get(RECONCILE_REQUESTED_AT) != handled
 }
 
 /// Whether something is to be kept as declared that the census does not see: another password, or rights that nobody
 /// declares.
-pub(super) fn needs_a_closer_look(user: &KeycloakUser) -> bool {
+fn needs_a_closer_look(user: &KeycloakUser) -> bool {
     let enforced = user.spec.credentials.iter().any(|credential| credential.sync == Some(CredentialSync::Enforce));
     enforced || desired_user(&user.spec).is_ok_and(|desired| !desired.exact.rights.is_empty())
 }
@@ -122,5 +160,13 @@ fn leave_alone(context: &Context, user: &KeycloakUser, draft: &Draft, connection
     shared.metrics.set_state(&uid, reason);
     shared.metrics.count_pass("unchanged");
     context.backoff.forget(&uid);
-    Action::requeue(draft.expiry.or_sooner(connection.realm.until_next_sweep(connection.sweep_interval)))
+    Action::requeue(draft.expiry.or_sooner(next_check(user, connection)))
+}
+
+/// When the account is looked at again: with all others, or by itself.
+pub(super) fn next_check(user: &KeycloakUser, connection: &Connection) -> Duration {
+    if needs_a_closer_look(user) {
+        return jittered(connection.sweep_interval);
+    }
+    connection.realm.until_next_sweep(connection.sweep_interval)
 }

@@ -202,13 +202,6 @@ impl Draft {
         self.user_id.is_some() && self.answered().is_some_and(in_line)
     }
 
-    /// Whether the status says of the spec as it is that all is well, for one of these reasons.
-    pub(super) fn was_good<const N: usize>(&self, reasons: [Reason; N]) -> bool {
-        let good =
-            |ready: &Condition| ready.status == "True" && reasons.iter().any(|reason| reason.as_str() == ready.reason);
-        self.user_id.is_some() && self.answered().is_some_and(good)
-    }
-
     /// What Keycloak did not keep of the spec as it is.
     pub(super) fn was_not_kept(&self) -> Option<&str> {
         let ready = self.answered().filter(|ready| ready.reason == Reason::NotKept.as_str())?;
@@ -216,7 +209,7 @@ impl Draft {
     }
 
     /// The condition `Ready`, if it speaks of the spec as it is.
-    fn answered(&self) -> Option<&Condition> {
+    pub(super) fn answered(&self) -> Option<&Condition> {
         let current = self.generation.is_some() && self.written.observed_generation == self.generation;
         self.was_ready().filter(|_| current)
     }
