@@ -75,7 +75,8 @@ struct RunArgs {
     /// A watch of the Kubernetes API that has not been heard of for so long is dead, and /livez fails.
     #[arg(long, env = "LONGEST_WATCH_SILENCE", default_value = "5m", value_parser = watch_silence)]
     longest_watch_silence: kube::core::Duration,
-    /// Most accounts that are worked on at one time.
+    /// Most accounts of a connection that are worked on at one time: so many that are new or were changed, and so many
+    /// others.
     #[arg(long, env = "CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
     #[command(flatten)]

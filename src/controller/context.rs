@@ -10,7 +10,6 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt};
-use tokio::sync::Semaphore;
 
 use super::backoff::Backoff;
 use super::claims::Claims;
@@ -20,6 +19,7 @@ use super::connection::observers::Observers;
 use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
+use super::passes::Passes;
 use super::watch::wake::WakeUsers;
 use crate::api::{KeycloakConnection, KeycloakUser};
 use crate::domain::Patterns;
@@ -53,7 +53,7 @@ pub(super) struct Shared {
     /// Asked before each write.
     pub(super) fence: Fence,
     /// Bounds the passes that run at one time, over all namespaces.
-    pub(super) passes: Semaphore,
+    pub(super) passes: Passes,
 }
 
 /// What the passes of one scope (a namespace, or all of them) share: its caches, which know only of that scope.
@@ -163,6 +163,15 @@ impl Context {
 
 fn version(metadata: &kube::core::ObjectMeta) -> Option<(String, String)> {
     Some((metadata.uid.clone()?, metadata.resource_version.clone()?))
+}
+
+/// Has a connection looked at; a receiver that is gone belongs to a controller that has stopped.
+pub(super) fn notice<K>(wake: &UnboundedSender<ObjectRef<K>>, connection: ObjectRef<K>) -> Arc<dyn Fn() + Send + Sync>
+where
+    K: kube::Resource<DynamicType = ()> + 'static,
+{
+    let wake = wake.clone();
+    Arc::new(move || drop(wake.unbounded_send(connection.clone())))
 }
 
 /// Namespace and name, which every object of ours has.

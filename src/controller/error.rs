@@ -293,6 +293,14 @@ impl Error {
         }
     }
 
+    /// Whether the pass ended since Keycloak does not answer, or has asked for a pause; it was told by another pass.
+    pub(super) fn is_not_sent(&self) -> bool {
+        let (Self::Observe(ObserveError::Keycloak(error)) | Self::Act(ActError::Keycloak(error))) = self else {
+            return false;
+        };
+        matches!(error.kind, ErrorKind::NotSent { .. })
+    }
+
     /// Whether the pass ended for the sake of another one, here or in another process, which will report.
     pub(super) fn leaves_report_to_another(&self) -> bool {
         matches!(self, Self::Outdated) || self.verdict().0 == Reason::NotLeading

@@ -12,7 +12,8 @@ use prometheus_client::registry::Registry;
 use crate::api::Reason;
 
 /// What a pass can come to.
-const OUTCOMES: [&str; 7] = ["unchanged", "applied", "blocked", "suspended", "deleted", "failed", "not_leading"];
+const OUTCOMES: [&str; 8] =
+    ["unchanged", "applied", "blocked", "suspended", "deleted", "failed", "put_off", "not_leading"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {

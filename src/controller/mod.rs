@@ -11,6 +11,7 @@ mod context;
 mod credential_key;
 mod error;
 mod metrics;
+mod passes;
 mod reconcile;
 mod secret_content;
 mod watch;
@@ -28,7 +29,6 @@ use kube::runtime::watcher;
 use kube::{Client, Resource};
 use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -45,6 +45,7 @@ use connection::kind::ConnectionKind;
 use connection::observers::Observers;
 use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
+use passes::Passes;
 use watch::references::References;
 use watch::retries::Retries;
 use watch::wake::{WakeConnections, WakeUsers};
@@ -56,6 +57,8 @@ use crate::realm::{ConnectionName, RealmRegistry};
 
 /// Names us to the API server, as field manager and as reporter of events.
 const FIELD_MANAGER: &str = "keycloak-user-operator";
+/// How kube says that as many passes may run as there are: how many really do, `passes` says.
+const UNBOUNDED: u16 = 0;
 /// Longest time for one pass over one user.
 const PASS_LIMIT: Duration = Duration::from_mins(1);
 /// Longest time for writing down what a pass came to.
@@ -78,7 +81,7 @@ pub struct Settings {
     pub cluster_connections: bool,
     /// Name of the Secret with the operator's key for digests of passwords, in the operator's namespace.
     pub credential_key_secret: String,
-    /// Most passes at one time.
+    /// Most passes at one time for each connection: so many over what is new or changed, and so many over all else.
     pub concurrency: u16,
     /// Name of this process in events, such as the name of its pod.
     pub instance: String,
@@ -168,7 +171,7 @@ pub async fn run(
         keycloak_metrics: metrics.keycloak,
         instance_name: settings.instance_name,
         fence: settings.fence,
-        passes: Semaphore::new(settings.concurrency.into()),
+        passes: Passes::new(settings.concurrency, shutdown.clone()),
     });
     let waiting = Arc::new(ReadyCount { scopes: settings.scopes.len(), filled: 0.into(), ready: Box::new(ready) });
     let mut tasks = JoinSet::new();
@@ -241,7 +244,12 @@ fn connection_gone(
 /// What is noted of each user that exists.
 fn user_seen(shared: &Arc<Shared>) -> impl Fn(&KeycloakUser) + use<> {
     let shared = Arc::clone(shared);
-    move |user: &KeycloakUser| shared.brakes.user_seen(user)
+    move |user: &KeycloakUser| {
+        shared.brakes.user_seen(user);
+        if reconcile::lane::is_changed(user) {
+            shared.passes.overtake(user.metadata.uid.as_deref().unwrap_or_default());
+        }
+    }
 }
 
 /// What is forgotten with a user.
@@ -309,7 +317,7 @@ async fn watch_scope(
             Arc::clone(&context),
         )
         .for_each(drain);
-    let users = controller_of(changed_users, context.users.clone(), woken_users, concurrency, &shutdown)
+    let users = controller_of(changed_users, context.users.clone(), woken_users, UNBOUNDED, &shutdown)
         .run(
             reconcile::reconcile,
             |object, error, context| reconcile::report::after_error(&context, &object, error),

@@ -19,6 +19,7 @@ mod adoption;
 mod api_server;
 mod beds;
 mod brake;
+mod budget;
 mod census;
 mod chart;
 mod concurrency;

@@ -106,7 +106,8 @@ async fn admit_through<K: ConnectionKind>(
     Ok(decision.held.map(|held| waiting(&*connection, &connection_name(user), &limit, &held)))
 }
 
-fn connection_name(user: &KeycloakUser) -> ConnectionName {
+/// The connection that a user names.
+pub(in crate::controller) fn connection_name(user: &KeycloakUser) -> ConnectionName {
     let (namespace, _) = key_of(user);
     let name = user.spec.connection_ref.name.clone();
     match user.spec.connection_ref.kind {

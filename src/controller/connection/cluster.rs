@@ -21,10 +21,10 @@ use super::selection::{self, Namespace};
 use super::{self as connections, ClusterContext};
 use crate::api::{ClusterKeycloakConnection, KeycloakConnectionSpec};
 use crate::controller::backoff::Backoff;
-use crate::controller::context::{Context, Shared, Versions};
+use crate::controller::context::{Context, Shared, Versions, notice};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::metrics::ControllerMetrics;
-use crate::controller::reconcile::dereference::{Connection, Declared, notice, open, version_of};
+use crate::controller::reconcile::dereference::{Connection, Declared, open, version_of};
 use crate::controller::watch::wake::WakeUsers;
 use crate::controller::watch::{self, Scope};
 use crate::controller::{

@@ -63,6 +63,7 @@ fn ending(user: &KeycloakUser, adopted: bool) -> Ending {
 async fn end(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Result<Outcome, Error> {
     let (namespace, _) = key_of(user);
     let connection = dereference::connection(context, &namespace, &user.spec.connection_ref).await?;
+    connection.realm.client().check().map_err(ObserveError::from)?;
     let username = desired_user(&user.spec)?.username;
     let owner = owner::attribute(&context.shared, &connection, user).await?;
     let search = Search { context, connection: &connection, user, username: &username, owner: owner.as_ref() };

@@ -3,7 +3,6 @@
 //! Versions come from the caches; an object is read only when its version is another than the one last used.
 
 use futures::FutureExt;
-use futures::channel::mpsc::UnboundedSender;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::runtime::reflector::ObjectRef;
@@ -16,7 +15,7 @@ use crate::api::{
     KeycloakConnectionSpec, KeycloakUser, ObjectKind, Reenable, SecretKeyReference,
 };
 use crate::controller::connection::{cluster, has_positions};
-use crate::controller::context::{Context, Shared, Versions, key_of};
+use crate::controller::context::{Context, Shared, Versions, key_of, notice};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::secret_content::{NoText, SecretContent};
 use crate::domain::{Digest, Grants, PasswordRecord, Patterns, RequestLimits, SecretVersion};
@@ -117,18 +116,6 @@ pub(in crate::controller) fn declared<'a>(
         versions: &context.versions,
         has_positions: has_positions(connection.status.as_ref()),
     }
-}
-
-/// Has a connection looked at; a receiver that is gone belongs to a controller that has stopped.
-pub(in crate::controller) fn notice<K>(
-    wake: &UnboundedSender<ObjectRef<K>>,
-    connection: ObjectRef<K>,
-) -> Arc<dyn Fn() + Send + Sync>
-where
-    K: kube::Resource<DynamicType = ()> + 'static,
-{
-    let wake = wake.clone();
-    Arc::new(move || drop(wake.unbounded_send(connection.clone())))
 }
 
 /// UID and generation.
@@ -379,7 +366,11 @@ pub(super) async fn password_value(
     Ok(PasswordValue { value, version, digest, key_id: operator_key.id().to_owned() })
 }
 
-fn secret_version(context: &Context, user: &KeycloakUser, credential: &Credential) -> Result<SecretVersion, Error> {
+pub(super) fn secret_version(
+    context: &Context,
+    user: &KeycloakUser,
+    credential: &Credential,
+) -> Result<SecretVersion, Error> {
     let SecretKeyReference { name, key } = &credential.value_from.secret_key_ref;
     let found = context.secret_version(&key_of(user).0, name);
     let (uid, resource_version) = found.ok_or_else(|| Error::SecretNotFound(name.clone()))?;

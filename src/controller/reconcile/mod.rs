@@ -5,6 +5,7 @@ mod cleanup;
 pub(super) mod dereference;
 mod disable;
 mod finalizer;
+pub(super) mod lane;
 mod live;
 mod notice;
 pub(super) mod observe;
@@ -39,6 +40,7 @@ use crate::domain::{
 use crate::realm::{AwaitedName, Wake};
 use dereference::{Connection, Password};
 use disable::{SwitchOff, settle_expiry};
+pub(super) use lane::reconcile;
 use notice::{attributes_accepted, describe};
 use observe::{Account, Origin, Search, mark_of};
 use outcome::Outcome;
@@ -46,8 +48,9 @@ use password::Synchronization;
 use status::{Adopted, Draft};
 
 /// Brings one account in line with its resource, and reports what came of it.
-pub(super) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
-    let _permit = context.shared.passes.acquire().await;
+async fn pass(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
+    // It may have been changed while the pass waited.
+    let user = context.users.get(&ObjectRef::from_obj(&*user)).unwrap_or(user);
     let mut draft = Draft::of(&user);
     if let Some(action) = routine::run(&context, &user, &draft).await {
         return Ok(action);
@@ -75,6 +78,7 @@ async fn script(context: &Context, user: &KeycloakUser, draft: &mut Draft) -> Re
     let earlier = finalizer::ensure(context, user, draft).await?;
     // Reads the connection and Secrets whose version has changed.
     let connection = dereference::connection(context, &namespace, &spec.connection_ref).await?;
+    connection.realm.client().check().map_err(ObserveError::from)?;
     let asked = draft.set_credentials.is_asked();
     let password = dereference::password(context, user, draft.password.as_ref(), asked).await;
     let mut desired = desired_user(spec)?;

@@ -9,13 +9,17 @@ use tracing::{debug, error, info, warn};
 
 use super::dereference;
 use super::disable::expiry;
+use super::lane;
 use super::outcome::{Farewell, Outcome};
 use super::status::{Adopted, Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
 use crate::controller::backoff::jittered;
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::{Class, Error};
-use crate::domain::Expiry;
+use crate::domain::{Expiry, Lane};
+
+/// Over so long a time those come back that were put off.
+const RETURN: Duration = Duration::from_mins(1);
 
 /// Shows what a pass came to, and says when the next one is due.
 pub(super) async fn report(
@@ -28,7 +32,7 @@ pub(super) async fn report(
     publish_drift(context, user, draft).await;
     publish_adoption(context, user, draft).await;
     if let Err(error) = result.as_ref()
-        && error.leaves_report_to_another()
+        && (error.leaves_report_to_another() || is_put_off(context, user, error))
     {
         debug!(user = %key(user), %error, "the pass is repeated");
         if !matches!(error, Error::Outdated) {
@@ -67,11 +71,19 @@ fn news(ready: &Verdict) -> Option<EventType> {
 pub(in crate::controller) fn after_error(context: &Context, user: &KeycloakUser, error: &Error) -> Action {
     let (_, class) = error.verdict();
     let wait = match class {
+        // Not all in the moment in which Keycloak is tried again.
+        Class::Transient(Some(wait)) if is_put_off(context, user, error) => wait + RETURN.mul_f64(fastrand::f64()),
         Class::Transient(Some(wait)) => jittered(wait),
         Class::Transient(None) | Class::Misconfigured => context.backoff.failed(&uid(user)),
         Class::Waiting | Class::Terminal => jittered(interval(context, user)),
     };
     Action::requeue(expiry(user).or_sooner(wait))
+}
+
+/// Whether nothing is said of the resource while Keycloak does not answer: it was fine, nobody waits for it, and the
+/// connection says what is wrong. Else an outage would be a write for each resource, and its end another one.
+fn is_put_off(context: &Context, user: &KeycloakUser, error: &Error) -> bool {
+    error.is_not_sent() && lane::of(context, user) == Lane::Background
 }
 
 fn interval(context: &Context, user: &KeycloakUser) -> Duration {
@@ -201,6 +213,8 @@ fn log_changes(user: &KeycloakUser, draft: &Draft) {
 /// One line for each pass that failed.
 fn log_outcome(user: &KeycloakUser, result: &Result<Outcome, Error>) {
     match result {
+        // The budget of the connection has said so once.
+        Err(failure) if failure.is_not_sent() => debug!(user = %key(user), error = %failure, "the pass was put off"),
         Err(failure) => {
             warn!(user = %key(user), reason = %failure.verdict().0, error = %failure, "the pass failed");
         }
@@ -219,6 +233,7 @@ fn label(result: &Result<Outcome, Error>) -> &'static str {
         Ok(Outcome::Suspended) => "suspended",
         Ok(Outcome::Deleted(_)) => "deleted",
         Err(error) if error.leaves_report_to_another() => "not_leading",
+        Err(error) if error.is_not_sent() => "put_off",
         Err(_) => "failed",
     }
 }

@@ -1,0 +1,103 @@
+//! In which lane a pass goes: whether somebody waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use super::dereference;
+use crate::api::{ConditionType, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, SET_CREDENTIALS};
+use crate::controller::connection::brake::connection_name;
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::domain::Lane;
+use crate::keycloak::in_lane;
+
+/// Makes a pass when its turn has come, in its lane.
+pub(in crate::controller) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
+    let (lane, uid) = (of(&context, &user), user.uid().unwrap_or_default());
+    let Some(_permit) = context.shared.passes.enter(connection_name(&user), lane, &uid).await else {
+        return Ok(Action::requeue(Duration::ZERO));
+    };
+    Box::pin(in_lane(lane, super::pass(user, context))).await
+}
+
+/// The lane of a pass over that resource.
+pub(super) fn of(context: &Context, user: &KeycloakUser) -> Lane {
+    if is_changed(user) || has_other_password(context, user) { Lane::Changes } else { Lane::Background }
+}
+
+/// Whether the resource is new, was changed, is being deleted or asks for something, and was not answered.
+pub(in crate::controller) fn is_changed(user: &KeycloakUser) -> bool {
+    let status = user.status.clone().unwrap_or_default();
+    let asks = |annotation: &str, handled: &Option<String>| {
+        let asked = user.annotations().get(annotation);
+        asked.is_some() && asked != handled.as_ref()
+    };
+    let stalled = status.conditions.iter().any(|condition| condition.type_ == ConditionType::Stalled.as_str());
+    user.metadata.deletion_timestamp.is_some()
+        || status.observed_generation != user.metadata.generation
+        || (status.user_id.is_none() && !stalled)
+        || asks(RECONCILE_REQUESTED_AT, &status.last_handled_reconcile_at)
+        || asks(REENABLE, &status.last_handled_reenable)
+        || asks(SET_CREDENTIALS, &status.last_handled_set_credentials)
+}
+
+/// Whether its Secret is another one than the status knows of. One that is gone is nothing to be sent.
+fn has_other_password(context: &Context, user: &KeycloakUser) -> bool {
+    let Some(credential) = user.spec.credentials.first() else {
+        return false;
+    };
+    let recorded = user.status.as_ref().and_then(|status| status.credentials.first());
+    dereference::secret_version(context, user, credential).is_ok_and(|version| {
+        recorded.is_none_or(|recorded| {
+            recorded.secret_uid != version.uid || recorded.secret_resource_version != version.resource_version
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn user(metadata: &Value, status: &Value) -> KeycloakUser {
+        let mut object = json!({ "apiVersion": "keycloakuser.dev/v1alpha1", "kind": "KeycloakUser",
+            "metadata": { "name": "u", "generation": 3 }, "spec": { "username": "u" },
+            "status": { "observedGeneration": 3, "userId": "8c7d2f3e-0000-4000-8000-000000000000" } });
+        for (part, with) in [("metadata", metadata), ("status", status)] {
+            object[part].as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        }
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn what_was_answered_is_no_change() {
+        let annotations = json!({ "annotations": { RECONCILE_REQUESTED_AT: "1", "theirs": "2" } });
+        assert!(!is_changed(&user(&annotations, &json!({ "lastHandledReconcileAt": "1" }))));
+    }
+
+    #[test]
+    fn what_is_new_was_changed_or_asks_for_something_is_one() {
+        let none = json!({});
+        for (metadata, status) in [
+            (json!({ "generation": 4 }), none.clone()),
+            (json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" }), none.clone()),
+            (json!({ "annotations": { REENABLE: "1" } }), json!({ "lastHandledReenable": "0" })),
+            (json!({ "annotations": { SET_CREDENTIALS: "1" } }), none.clone()),
+            (json!({ "annotations": { RECONCILE_REQUESTED_AT: "1" } }), none.clone()),
+            (none.clone(), json!({ "userId": null })),
+        ] {
+            assert!(is_changed(&user(&metadata, &status)), "{metadata} {status}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_made_before_a_person_acts_is_none() {
+        let stalled = json!({ "type": "Stalled", "status": "True", "reason": "ForeignAccount", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z" });
+        assert!(!is_changed(&user(&json!({}), &json!({ "userId": null, "conditions": [stalled] }))));
+    }
+}
