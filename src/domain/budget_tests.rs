@@ -177,6 +177,9 @@ fn any_answer() -> impl Strategy<Value = RequestOutcome> {
 }
 
 proptest! {
+    // Each is some thousands of requests.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn whatever_a_server_does_the_limits_hold_and_it_is_used_in_full_again(
         in_flight in 0_u16..100,

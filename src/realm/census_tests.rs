@@ -72,7 +72,20 @@ fn what_an_account_has_is_told_only_if_it_is_known_of_every_right() {
 }
 
 #[test]
+fn members_are_read_only_where_that_takes_fewer_requests_than_a_look_at_each_account() {
+    let asked = |accounts: usize, rights: &[&str]| {
+        let rights: Vec<_> = rights.iter().map(|name| Arc::new(right(name))).collect();
+        (0..accounts).map(|number| (id(number), Asked { rights: rights.clone(), wake: silent() })).collect()
+    };
+    assert!(is_worth_members(&asked(1, &["a", "b"])));
+    assert!(!is_worth_members(&asked(1, &["a", "b", "c"])));
+    assert!(is_worth_members(&asked(2, &["a", "b", "c"])));
+    assert!(is_worth_members(&asked(1, &[])));
+}
+
+#[test]
 fn parts_fit_into_a_url() {
+    assert!(batches(Vec::new()).is_empty());
     let ids: Vec<UserId> = (0..1000).map(id).collect();
     let parts = batches(ids.clone());
     assert_eq!(parts.concat(), ids, "each id once");
