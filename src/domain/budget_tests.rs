@@ -150,6 +150,19 @@ fn the_first_answer_mends_it_and_what_waited_comes_back_little_by_little() {
 }
 
 #[test]
+fn however_few_rounds_broke_it_the_pace_begins_at_the_lowest() {
+    let mut budget = RequestBudget::new(LIMITS);
+    let tickets: Vec<Ticket> = (0..5).map(|_| admitted(&mut budget, Duration::ZERO)).collect();
+    for ticket in &tickets {
+        budget.answered(ticket, Duration::ZERO, RequestOutcome::NoAnswer);
+        budget.over(ticket);
+    }
+    assert_eq!((budget.is_broken(), budget.in_flight_limit()), (true, 8), "one round");
+    requests(&mut budget, seconds(1), 1, QUICK);
+    assert_eq!(budget.in_flight_limit(), 1);
+}
+
+#[test]
 fn a_try_that_comes_to_nothing_makes_room_for_the_next_one() {
     let mut budget = broken();
     let ticket = admitted(&mut budget, seconds(1));
