@@ -52,7 +52,9 @@ async fn pass(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, 
     // It may have been changed while the pass waited.
     let user = context.users.get(&ObjectRef::from_obj(&*user)).unwrap_or(user);
     let mut draft = Draft::of(&user);
-    if let Some(action) = routine::run(&context, &user, &draft).await {
+    let needless = within(PASS_LIMIT, async { Ok(Box::pin(routine::run(&context, &user, &draft)).await) }).await;
+    // One that took too long has told nothing.
+    if let Ok(Some(action)) = needless {
         return Ok(action);
     }
     let result = within(PASS_LIMIT, Box::pin(script(&context, &user, &mut draft))).await;

@@ -31,11 +31,16 @@ const LONGEST_TELLING: Duration = Duration::from_secs(20);
 /// What comes of the pass if the census makes it needless, or is to be waited for.
 pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -> Option<Action> {
     let touched = context.wake.take_touched(&key_of(user));
-    if touched || !is_routine(user, draft) {
+    if !is_routine(user, draft) {
         return None;
     }
     let id = draft.user_id.as_ref()?;
     let connection = dereference::connection(context, &key_of(user).0, &user.spec.connection_ref).await.ok()?;
+    if touched {
+        // What was seen before may be what it no longer is, and the pass that follows may have to be repeated.
+        drop(connection.realm.census(id));
+        return None;
+    }
     if needs_a_closer_look(user) && !is_vouched_for(context, user, &connection)? {
         return Some(Action::requeue(draft.expiry.or_sooner(TELLING)));
     }
@@ -72,7 +77,7 @@ fn is_vouched_for(context: &Context, user: &KeycloakUser, connection: &Connectio
 fn is_routine(user: &KeycloakUser, draft: &Draft) -> bool {
     let deleted = user.metadata.deletion_timestamp.is_some();
     let switched = draft.off.expired == (draft.expiry == Expiry::Expired) && !draft.off.sessions_to_end;
-    let asked = draft.set_credentials.is_asked() || asks_for_a_pass(user) || asks_to_reenable(user);
+    let asked = draft.set_credentials.is_asked() || asks_for_a_pass(user) || has_other_reenable(user);
     !deleted
         && user.spec.suspend != Some(true)
         && finalizer::is_set(user)
@@ -89,9 +94,13 @@ fn is_good(ready: &Condition) -> bool {
 
 /// Whether somebody asks for the account to be switched on again.
 pub(super) fn asks_to_reenable(user: &KeycloakUser) -> bool {
+    user.annotations().contains_key(REENABLE) && has_other_reenable(user)
+}
+
+/// Whether the status speaks of another wish: one that was taken back is forgotten, so that it can be asked again.
+fn has_other_reenable(user: &KeycloakUser) -> bool {
     let handled = user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
-    let asked = user.annotations().get(REENABLE);
-    asked.is_some() && asked != handled
+    user.annotations().get(REENABLE) != handled
 }
 
 /// Whether somebody asks for a pass.
