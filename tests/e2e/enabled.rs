@@ -1,6 +1,7 @@
 //! `enabled`, and its two exceptions.
 
-use keycloak_user_operator::api::REENABLE;
+use keycloak_user_operator::api::{KeycloakUser, REENABLE};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::{World, e2e, e2e_with, eventually};
@@ -76,6 +77,28 @@ fn a_wish_to_switch_it_on_again_is_not_lost_while_nothing_can_be_done() {
         world.user("wish", json!({ "username": "wish", "enabled": true })).await;
         world.until("wish", "Synced").await;
         assert!(is_enabled(&world, "wish").await);
+    });
+}
+
+#[test]
+fn a_wish_that_was_taken_back_can_be_asked_again_in_the_same_words() {
+    e2e("a_wish_that_was_taken_back", async |world, _operator| {
+        world.user("again", json!({ "username": "again", "enabled": true })).await;
+        world.until("again", "Synced").await;
+        for _ in 0..2 {
+            world.keycloak.edit_user("again", json!({ "enabled": false })).await;
+            world.annotate("again", REENABLE, "please").await;
+            let is_on = |account: &Value| account["enabled"] == true;
+            world.until_account("again", "switched on", is_on).await;
+            let users = world.api::<KeycloakUser>();
+            let taken_back = json!({ "metadata": { "annotations": { REENABLE: null } } });
+            users.patch("again", &PatchParams::default(), &Patch::Merge(taken_back)).await.unwrap();
+            eventually("the wish is forgotten", async || {
+                let handled = world.get_user("again").await.status.unwrap().last_handled_reenable;
+                if handled.is_none() { Ok(()) } else { Err(handled) }
+            })
+            .await;
+        }
     });
 }
 
