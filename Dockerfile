@@ -4,6 +4,7 @@
 FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
+COPY benches benches
 COPY src src
 RUN cargo build --locked --release
 
