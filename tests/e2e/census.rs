@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use keycloak_user_operator::api::{FeedStatus, KeycloakConnection, KeycloakConnectionStatus, KeycloakUser};
+use keycloak_user_operator::api::{KeycloakConnection, KeycloakUser};
 use kube::ResourceExt;
 use kube::api::{ListParams, Patch, PatchParams};
 use reqwest::Method;
@@ -176,23 +176,10 @@ fn a_right_that_too_many_others_have_is_looked_up_for_each_account() {
     });
 }
 
-/// Waits until the connection's status says how far both feeds have been read.
-async fn until_positions(world: &World) -> Vec<FeedStatus> {
-    eventually("the position of both feeds", async || {
-        let feeds = connection_status(world).await.feeds;
-        if feeds.len() == 2 { Ok(feeds) } else { Err(feeds) }
-    })
-    .await
-}
-
-async fn connection_status(world: &World) -> KeycloakConnectionStatus {
-    world.api::<KeycloakConnection>().get("default").await.expect("the connection").status.unwrap_or_default()
-}
-
 async fn follow(world: &World) -> Operator {
     world.connect(json!({ "sync": { "sweepInterval": "1h", "events": "Follow" } })).await;
     let operator = world.operator().await;
-    until_positions(world).await;
+    world.until_positions().await;
     operator
 }
 
@@ -220,7 +207,7 @@ fn passwords_and_exact_rights_are_not_read_at_a_start_whose_feeds_tell_who_was_t
         }
         // Before that, what the operator did itself would count as somebody else's doing.
         eventually_within(Duration::from_secs(150), "the position has left our own doing behind", async || {
-            let feeds = connection_status(&world).await.feeds;
+            let feeds = world.connection_status().await.feeds;
             if feeds.iter().all(|feed| feed.complete_until == feed.time) { Ok(()) } else { Err(feeds) }
         })
         .await;
@@ -259,7 +246,7 @@ fn a_position_in_the_future_of_the_server_is_given_up_and_everything_is_looked_a
         world.user("late", json!({ "username": "late", "lastName": "Doe" })).await;
         world.until("late", "Synced").await;
         operator.stop().await;
-        let mut feeds = until_positions(&world).await;
+        let mut feeds = world.until_positions().await;
         for feed in &mut feeds {
             feed.time = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1)).as_millisecond();
         }

@@ -81,6 +81,8 @@ fn an_idle_period_costs_the_look_at_the_events_alone() {
         let (_keycloak, _kubernetes, _operator) = converge(&world, &ledger, sync).await;
         let admin_events = format!("/admin/realms/{}/admin-events", world.keycloak.realm);
         let looks = |calls: &[Call]| count(calls, &Method::GET, &admin_events);
+        // The connection is not looked at again for a minute.
+        world.until_positions().await;
         // What was made for the test itself is among the events of the first look, and wakes whom it concerns.
         let quiet_from = eventually("a look at the events after which no account is looked at", async || {
             let calls = calls(&ledger);

@@ -11,7 +11,8 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use keycloak_user_operator::api::{
-    ClusterKeycloakConnection, KeycloakConnection, KeycloakUser, RECONCILE_REQUESTED_AT, custom_resource_definitions,
+    ClusterKeycloakConnection, FeedStatus, KeycloakConnection, KeycloakConnectionStatus, KeycloakUser,
+    RECONCILE_REQUESTED_AT, custom_resource_definitions,
 };
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -242,6 +243,19 @@ impl World {
             let status = user.status.clone().unwrap_or_default();
             let answered = status.observed_generation == user.metadata.generation;
             if answered && ready_reason(&user) == Some(reason) { Ok(user) } else { Err(status) }
+        })
+        .await
+    }
+
+    pub async fn connection_status(&self) -> KeycloakConnectionStatus {
+        self.api::<KeycloakConnection>().get("default").await.expect("the connection").status.unwrap_or_default()
+    }
+
+    /// Waits until the connection's status says how far both feeds have been read.
+    pub async fn until_positions(&self) -> Vec<FeedStatus> {
+        eventually("the position of both feeds", async || {
+            let feeds = self.connection_status().await.feeds;
+            if feeds.len() == 2 { Ok(feeds) } else { Err(feeds) }
         })
         .await
     }
