@@ -1,10 +1,10 @@
 //! How many passes run at one time: so many for each connection and lane, so that a realm in trouble holds up no other,
 //! and a backlog no change.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Lane;
@@ -15,7 +15,7 @@ use crate::realm::ConnectionName;
 pub(super) struct Passes {
     at_once: usize,
     /// One for each connection and lane that is in use.
-    rooms: Mutex<HashMap<(ConnectionName, Lane), Arc<Semaphore>>>,
+    rooms: Mutex<HashMap<(ConnectionName, Lane), Arc<Room>>>,
     /// Those that wait in the background, by UID of their resource.
     waiting: Mutex<HashMap<String, Arc<Notify>>>,
     shutdown: CancellationToken,
@@ -28,22 +28,17 @@ impl Passes {
     }
 
     /// Waits until a pass may begin; `None` if it is to be asked for anew, since it was overtaken by a change.
-    pub(super) async fn enter(
-        &self,
-        connection: ConnectionName,
-        lane: Lane,
-        uid: &str,
-    ) -> Option<OwnedSemaphorePermit> {
-        let room = self.room(connection, lane);
-        if let Ok(permit) = Arc::clone(&room).try_acquire_owned() {
-            return Some(permit);
-        }
+    pub(super) async fn enter(&self, connection: ConnectionName, lane: Lane, uid: &str) -> Option<Permit> {
+        let mut place = match self.room(connection, lane).enter() {
+            Entry::Inside(permit) => return Some(permit),
+            Entry::Waiting(place) => place,
+        };
         let overtaken = Arc::new(Notify::new());
         if lane == Lane::Background {
             self.waiting().insert(uid.to_owned(), Arc::clone(&overtaken));
         }
         let permit = tokio::select! {
-            permit = room.acquire_owned() => permit.ok(),
+            permit = &mut place.permit => permit.ok(),
             () = overtaken.notified() => None,
             () = self.shutdown.cancelled() => None,
         };
@@ -60,27 +55,110 @@ impl Passes {
         }
     }
 
-    fn room(&self, connection: ConnectionName, lane: Lane) -> Arc<Semaphore> {
+    fn room(&self, connection: ConnectionName, lane: Lane) -> Arc<Room> {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (connection, lane);
         if let Some(room) = rooms.get(&key) {
             return Arc::clone(room);
         }
         rooms.retain(|_, room| Arc::strong_count(room) > 1);
-        let room = Arc::new(Semaphore::new(self.at_once));
+        let room = Arc::new(Room(Mutex::new(Turns { free: self.at_once, ..Turns::default() })));
         rooms.insert(key, Arc::clone(&room));
         room
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Notify>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Arc<Notify>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets in so many at one time. Whoever came last and whoever came first have their turns by turns: a resource that was
+/// just made does not wait for ten thousand that were applied before it, and none of these waits for ever.
+#[derive(Debug)]
+struct Room(Mutex<Turns>);
+
+#[derive(Debug, Default)]
+struct Turns {
+    free: usize,
+    /// By the order in which they came.
+    waiting: BTreeMap<u64, oneshot::Sender<Permit>>,
+    came: u64,
+    /// The next turn is that of the first.
+    is_of_first: bool,
+}
+
+enum Entry {
+    Inside(Permit),
+    Waiting(Place),
+}
+
+impl Room {
+    fn enter(self: Arc<Self>) -> Entry {
+        let mut turns = self.turns();
+        if turns.free > 0 {
+            turns.free -= 1;
+            drop(turns);
+            return Entry::Inside(Permit(self));
+        }
+        turns.came += 1;
+        let (number, (sender, permit)) = (turns.came, oneshot::channel());
+        turns.waiting.insert(number, sender);
+        drop(turns);
+        Entry::Waiting(Place { room: self, number, permit })
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turns {
+    /// Whose turn it is; a place is free if nobody waits.
+    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
+        let next = if self.is_of_first { self.waiting.pop_first() } else { self.waiting.pop_last() };
+        if let Some((_, next)) = next {
+            self.is_of_first = !self.is_of_first;
+            Some(next)
+        } else {
+            self.free += 1;
+            None
+        }
+    }
+}
+
+/// A place in the line of a room.
+#[derive(Debug)]
+struct Place {
+    room: Arc<Room>,
+    number: u64,
+    permit: oneshot::Receiver<Permit>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.turns().waiting.remove(&self.number);
+    }
+}
+
+/// While it is held, a pass may run.
+#[derive(Debug)]
+pub(super) struct Permit(Arc<Room>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let next = self.0.turns().next();
+        if let Some(next) = next {
+            // Whoever has just gone drops what was sent, and it is the turn of another.
+            drop(next.send(Self(Arc::clone(&self.0))));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt;
     use futures::poll;
+    use futures::stream::FuturesUnordered;
+    use futures::{FutureExt, StreamExt};
     use std::pin::pin;
 
     use super::*;
@@ -90,7 +168,7 @@ mod tests {
     }
 
     /// Fills a lane.
-    fn crowd(passes: &Passes, name: &str, lane: Lane) -> Vec<OwnedSemaphorePermit> {
+    fn crowd(passes: &Passes, name: &str, lane: Lane) -> Vec<Permit> {
         let enter = |_| passes.enter(connection(name), lane, "crowd").now_or_never().flatten().unwrap();
         (0..passes.at_once).map(enter).collect()
     }
@@ -120,6 +198,65 @@ mod tests {
         drop(inside);
         assert!(other.await.is_some());
         assert!(passes.waiting().is_empty());
+    }
+
+    /// Those that wait after one that is inside, until all have been let in one by one: in which order.
+    async fn order_of(passes: &Passes, waiting: usize) -> Vec<usize> {
+        let mut inside = crowd(passes, "a", Lane::Changes).pop();
+        let enter = |index| async move { (index, passes.enter(connection("a"), Lane::Changes, "one").await) };
+        let mut waiting: FuturesUnordered<_> = (0..waiting).map(enter).collect();
+        let mut order = Vec::new();
+        while !waiting.is_empty() {
+            assert!(poll!(waiting.next()).is_pending(), "one at a time");
+            drop(inside.take());
+            let (index, permit) = waiting.next().await.unwrap();
+            order.push(index);
+            inside = permit;
+        }
+        order
+    }
+
+    #[tokio::test]
+    async fn the_last_and_the_first_go_by_turns() {
+        let passes = Passes::new(1, CancellationToken::new());
+        assert_eq!(order_of(&passes, 6).await, [5, 0, 4, 1, 3, 2]);
+    }
+
+    #[tokio::test]
+    async fn the_first_is_not_held_up_by_any_number_of_new_ones() {
+        let passes = Passes::new(1, CancellationToken::new());
+        let mut inside = crowd(&passes, "a", Lane::Changes);
+        let mut first = pin!(passes.enter(connection("a"), Lane::Changes, "first"));
+        assert!(poll!(&mut first).is_pending());
+        for _ in 0..2 {
+            let mut new = pin!(passes.enter(connection("a"), Lane::Changes, "new"));
+            assert!(poll!(&mut new).is_pending());
+            inside.clear();
+            if first.as_mut().now_or_never().is_some() {
+                return;
+            }
+            inside.extend(new.now_or_never().flatten());
+        }
+        panic!("two that came later went before it");
+    }
+
+    #[tokio::test]
+    async fn whoever_has_gone_holds_up_nobody() {
+        let passes = Passes::new(1, CancellationToken::new());
+        let inside = crowd(&passes, "a", Lane::Changes);
+        let mut one = pin!(passes.enter(connection("a"), Lane::Changes, "one"));
+        assert!(poll!(&mut one).is_pending());
+        {
+            let (mut gone, mut let_in) = (
+                Box::pin(passes.enter(connection("a"), Lane::Changes, "gone")),
+                Box::pin(passes.enter(connection("a"), Lane::Changes, "let in")),
+            );
+            assert!(poll!(&mut gone).is_pending() && poll!(&mut let_in).is_pending());
+            drop(gone);
+            drop(inside);
+        }
+        assert!(one.await.is_some());
+        assert_eq!(crowd(&passes, "a", Lane::Changes).len(), 1);
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! Many edits at one time, by people on both sides: the last spec is what comes of it, and no two writes meet.
 
 use futures::future::{join, join_all};
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use crate::support::{FaultProxy, Ledger, e2e_with, eventually};
+use crate::support::{Fault, FaultProxy, Ledger, Operator, e2e_with, eventually};
 
 const EDITS: usize = 50;
 
@@ -61,5 +63,43 @@ fn fifty_edits_and_edits_by_hand_end_in_what_is_declared_one_write_after_the_oth
         let status = world.until("busy", "Synced").await.status.unwrap();
         assert_eq!(status.owned.realm_roles.iter().map(|owned| owned.name.as_str()).collect::<Vec<_>>(), [role]);
         assert_eq!(proxy.most_writes_at_once(), 1, "of one account, one write after the other");
+    });
+}
+
+#[test]
+fn a_resource_that_is_applied_after_many_others_does_not_wait_for_them() {
+    e2e_with("a_resource_that_is_applied_after_many", json!({}), async |world| {
+        let (ledger, backlog) = (Ledger::default(), 20);
+        let (hold, held) = watch::channel(true);
+        let proxy = FaultProxy::before_keycloak("operator", &ledger);
+        proxy.inject_times(1, Fault::Withhold(held), |call| {
+            call.method == Method::POST && call.path.ends_with("/users")
+        });
+        world.connect(json!({ "url": proxy.url() })).await;
+        world.connection("other", json!({})).await;
+        let mut chart = world.chart().await;
+        let _kubernetes = FaultProxy::before_kubernetes("operator", &ledger, &mut chart);
+        let _operator = Operator::start_with(&chart, &world.namespace, 1).await;
+        for index in 0..backlog {
+            world.user(&format!("early-{index}"), json!({ "username": format!("early-{index}") })).await;
+        }
+        // Over another connection nothing is in its way; when it has come, all before it have come too.
+        let witness = async |name: &str| {
+            world.user(name, json!({ "username": name, "connectionRef": { "name": "other" } })).await;
+            world.until(name, "Synced").await;
+        };
+        witness("witness-of-early").await;
+        world.user("late", json!({ "username": "late" })).await;
+        witness("witness-of-late").await;
+        hold.send(false).expect("the proxy");
+        world.until("late", "Synced").await;
+        for index in 0..backlog {
+            world.until(&format!("early-{index}"), "Synced").await;
+        }
+        let reported = ledger.records().into_iter().filter(|record| record.call.method == Method::PUT);
+        let names = reported.filter_map(|record| record.call.path.split('/').rev().nth(1).map(str::to_owned));
+        let order: Vec<String> = names.filter(|name| name == "late" || name.starts_with("early")).collect();
+        let place = order.iter().position(|name| name == "late");
+        assert!(place.is_some_and(|place| (1..=2).contains(&place)), "{order:?}");
     });
 }

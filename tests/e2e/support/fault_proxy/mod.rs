@@ -221,7 +221,7 @@ impl Inner {
                 Err(BrokenOff)
             }
             Fault::Silence => pending().await,
-            Fault::Withhold(held) => Ok(withheld(self.pass_on(index, head, body).await?, held)),
+            Fault::Withhold(held) => Ok(withheld(self.pass_on(index, head, body).await?, held).await),
             Fault::Crash(moment, kill) => {
                 self.ledger.close();
                 if moment == Moment::Before {
@@ -288,7 +288,8 @@ fn streamed(answer: reqwest::Response) -> Response {
     head.body(Body::from_stream(chunks)).expect("a response")
 }
 
-fn withheld(answer: reqwest::Response, held: watch::Receiver<bool>) -> Response {
+async fn withheld(answer: reqwest::Response, mut held: watch::Receiver<bool>) -> Response {
+    held.wait_for(|held| !held).await.expect("the test runs");
     let head = head_of(&answer);
     let chunks = stream::unfold((answer, held), async |(mut answer, mut held)| {
         let chunk = answer.chunk().await.transpose()?;
