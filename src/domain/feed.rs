@@ -7,8 +7,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{ObjectId, UserId};
 
-/// So much of a feed is read again by each poll, in milliseconds: an event that is written down late is found in it.
+/// So much of a feed is read again, in milliseconds: an event that is written down late is found in it.
 pub const FEED_OVERLAP: i64 = 60_000;
+/// So much by most polls of a feed in which much happens: ten times as late as an event was seen to come (26.7).
+const SHORT_OVERLAP: i64 = 3_000;
+/// So many polls with the short overlap follow on one whose overlap took more than a page: half a minute.
+const SHORT_POLLS: u8 = 14;
 /// Events of one page.
 pub const FEED_PAGE: usize = 200;
 /// Most events of one page, where more than a page carry one millisecond.
@@ -120,6 +124,10 @@ pub struct Cursor {
     known: HashSet<(i64, String)>,
     /// Nothing before this is asked for.
     complete_until: i64,
+    /// The newest event when the whole overlap was last read.
+    newest_of_whole: Option<i64>,
+    /// So many polls more read the short overlap.
+    short_polls: u8,
 }
 
 /// How far a feed has been read. It outlives the process.
@@ -154,24 +162,25 @@ impl Cursor {
     /// Begins with a feed whose newest event has that time; the events before it by the overlap count as new.
     #[must_use]
     pub fn at(newest: Option<i64>) -> Self {
-        Self { newest, ..Self::default() }
+        Self { newest, newest_of_whole: newest, ..Self::default() }
     }
 
     /// Goes on where another cursor has been: whatever it may not have seen is new.
     #[must_use]
     pub fn resume(Position { time, id, complete_until }: Position) -> Self {
         let known = id.into_iter().map(|id| (time, id)).collect();
-        Self { newest: (time > 0).then_some(time), known, complete_until: complete_until.min(time) }
+        let newest = (time > 0).then_some(time);
+        Self { known, complete_until: complete_until.min(time), ..Self::at(newest) }
     }
 
-    /// How far the feed had been read when the server's clock showed that. Without a new event it moves on for the
-    /// overlap, and no longer.
+    /// How far the feed has been read, if the server's clock showed that when the whole overlap was last read. Without a
+    /// new event it moves on for the overlap, and no longer.
     #[must_use]
     pub fn position(&self, server_time: Option<i64>) -> Position {
         let time = self.newest.unwrap_or_default();
         let id = self.known.iter().filter(|(of, _)| *of == time).map(|(_, id)| id).max().cloned();
         let complete_until = server_time.map_or(0, |now| now.saturating_sub(FEED_OVERLAP).min(time));
-        Position { time, id, complete_until: complete_until.max(self.request().from) }
+        Position { time, id, complete_until: complete_until.max(self.begin_of_whole()) }
     }
 
     /// Whether all of the feed that counts as new lies in the server's future: its clock was set back, and events that
@@ -181,12 +190,25 @@ impl Cursor {
         self.newest.is_some_and(|newest| newest.saturating_sub(FEED_OVERLAP) > server_time)
     }
 
+    /// Whether the next poll reads the whole overlap. Where that took more than a page, most polls do not: the events of a
+    /// minute in which thousands of accounts are made would be read thirty times.
+    #[must_use]
+    pub fn reads_whole(&self) -> bool {
+        self.short_polls == 0
+    }
+
     /// The first page of a poll.
     #[must_use]
     pub fn request(&self) -> FeedRequest {
-        let from = self.newest.map_or(0, |newest| newest.saturating_sub(FEED_OVERLAP));
-        let from = from.max(self.complete_until).max(0);
-        FeedRequest { from, max: FEED_PAGE }
+        let whole = self.begin_of_whole();
+        let short = || self.newest.map_or(whole, |newest| newest.saturating_sub(SHORT_OVERLAP).max(whole));
+        FeedRequest { from: if self.reads_whole() { whole } else { short() }, max: FEED_PAGE }
+    }
+
+    /// Where the whole overlap begins: whatever was too young when it was last read is read again.
+    fn begin_of_whole(&self) -> i64 {
+        let from = self.newest_of_whole.map_or(0, |newest| newest.saturating_sub(FEED_OVERLAP));
+        from.max(self.complete_until).max(0)
     }
 
     /// Takes in all events of a poll, in any order, and some of them twice. `is_own` is asked once of each that is new.
@@ -197,7 +219,7 @@ impl Cursor {
         let is_known = |event: &FeedEvent| self.known.contains(&(event.time, event.id.clone()));
         let mut gap =
             newest_known.is_some_and(|newest| !events.iter().filter(|event| event.time == newest).any(is_known));
-        let mut touched = BTreeSet::new();
+        let (mut touched, is_long) = (BTreeSet::new(), events.len() >= FEED_PAGE);
         if gap {
             self.known.clear();
         }
@@ -208,7 +230,13 @@ impl Cursor {
                 touched.extend(event.touched);
             }
         }
-        let from = self.request().from;
+        if self.reads_whole() {
+            self.newest_of_whole = self.newest;
+            self.short_polls = if is_long { SHORT_POLLS } else { 0 };
+        } else {
+            self.short_polls -= 1;
+        }
+        let from = self.begin_of_whole();
         self.known.retain(|(time, _)| *time >= from);
         Seen { touched, gap }
     }

@@ -164,26 +164,56 @@ fn paths_say_whom_an_event_is_about() {
 
 proptest! {
     /// However many events carry one millisecond, in whatever order, however late (within the overlap), in however many
-    /// polls: each is new exactly once, and nothing is taken for a gap.
+    /// polls: each is new exactly once, at the latest when the whole overlap is read, and nothing is taken for a gap.
     #[test]
     fn no_event_is_missed_and_none_comes_twice(
-        polls in vec(vec((0_i64..4, 0_i64..FEED_OVERLAP), 0..450), 1..4)
+        polls in vec(vec((0_i64..4, 0_i64..FEED_OVERLAP), 0..450), 1..8)
     ) {
         let (mut cursor, mut events, mut clock) = (Cursor::at(None), Vec::new(), FEED_OVERLAP);
+        let mut missing = BTreeSet::new();
         for poll_events in polls {
-            let first = events.len();
             for (step, late) in poll_events {
                 // Most are of one of few milliseconds; every fourth comes late.
                 let time = if step == 3 { clock - late } else { clock + step };
+                missing.insert(account(events.len()));
                 events.push(event(events.len(), time));
             }
             let newest = events.iter().map(|event| event.time).max().unwrap_or(clock);
+            let is_whole = cursor.reads_whole();
             let seen = poll(&mut cursor, &events);
             prop_assert!(!seen.gap);
-            prop_assert_eq!(seen.touched, (first..events.len()).map(account).collect());
-            clock = newest.max(clock);
+            prop_assert!(seen.touched.is_subset(&missing));
+            missing = &missing - &seen.touched;
+            prop_assert!(missing.is_empty() || !is_whole);
+            clock = newest.max(clock) + 2_000;
         }
+        for _ in 0..=SHORT_POLLS {
+            missing = &missing - &poll(&mut cursor, &events).touched;
+        }
+        prop_assert!(missing.is_empty());
     }
+}
+
+#[test]
+fn a_feed_with_much_in_it_is_read_whole_twice_a_minute_and_one_with_little_always() {
+    let many = |ids: std::ops::Range<usize>, time| ids.map(move |id| event(id, time)).collect::<Vec<_>>();
+    let mut cursor = Cursor::at(Some(1_000_000));
+    let mut events = many(0..FEED_PAGE, 1_000_000);
+    poll(&mut cursor, &events);
+    for _ in 0..SHORT_POLLS {
+        assert!(!cursor.reads_whole());
+        assert_eq!(cursor.request().from, 1_000_000 - SHORT_OVERLAP);
+        assert_eq!(poll(&mut cursor, &events), Seen::default());
+    }
+    assert!(cursor.reads_whole());
+    events.push(event(900, 1_050_000));
+    let late = event(901, 1_000_000 - FEED_OVERLAP);
+    events.push(late);
+    assert_eq!(poll(&mut cursor, &events).touched, [account(900), account(901)].into(), "from where it was young");
+    let few = many(0..FEED_PAGE - 1, 2_000_000);
+    let mut cursor = Cursor::at(Some(2_000_000));
+    poll(&mut cursor, &few);
+    assert!(cursor.reads_whole());
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct Observer {
     cursor: Option<Cursor>,
     /// Nobody knows what happened before.
     gap: bool,
-    /// The server's time at the last complete poll.
+    /// The server's time at the last poll of the whole overlap.
     polled_at: Option<i64>,
 }
 
@@ -57,9 +57,12 @@ impl Observer {
         {
             (*cursor, self.gap) = (Cursor::at(Some(now)), true);
         }
+        let is_whole = cursor.reads_whole();
         let mut seen = Self::read(self.feed, client, cursor).await?;
         seen.gap |= std::mem::take(&mut self.gap);
-        self.polled_at = server_time;
+        if is_whole {
+            self.polled_at = server_time;
+        }
         Ok(seen)
     }
 
