@@ -3,11 +3,11 @@
 use keycloak_user_operator::api::KeycloakUser;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
+use reqwest::Method;
 use serde_json::{Value, json};
-
 use tokio::sync::watch;
 
-use crate::support::{Fault, FaultProxy, Ledger, Operator, World, condition, e2e_with, eventually};
+use crate::support::{Answer, Call, Fault, FaultProxy, Ledger, Operator, World, condition, e2e_with, eventually};
 
 /// What the watch of users tells can be held back: a stale cache.
 struct HeldWatch {
@@ -128,5 +128,33 @@ fn no_account_is_made_for_a_user_that_is_gone_already() {
         go_on(world, watch).await;
         assert_eq!(world.keycloak.user("again").await, None);
         watch.hold(false);
+    });
+}
+
+#[test]
+fn an_account_is_asked_for_once_though_the_cache_does_not_know_of_it_yet() {
+    with_held_watch("live_made_once", async |world, watch| {
+        let (ledger, (answer, unanswered)) = (Ledger::default(), watch::channel(true));
+        let proxy = FaultProxy::before_keycloak("operator", &ledger);
+        let makes = |call: &Call| call.method == Method::POST && call.path.ends_with("/users");
+        proxy.inject(Fault::Withhold(unanswered), makes);
+        // As where another resource has the same mark, and the account may be of either.
+        proxy.inject(Fault::Answer(Answer::bare(200).with_body("application/json", "[]")), |call| {
+            call.query.contains("createdAfter")
+        });
+        world.connection("default", json!({ "url": proxy.url() })).await;
+        world.user("new", json!({ "username": "new", "email": "new@example.com" })).await;
+        let made = || ledger.records().iter().filter(|record| makes(&record.call)).count();
+        eventually("the request", async || if made() == 1 { Ok(()) } else { Err(()) }).await;
+        watch.hold(true);
+        answer.send_replace(false);
+        world.until("new", "Synced").await;
+        let reads = watch.reads_of("new");
+        world.connection("default", json!({ "url": proxy.url(), "sync": { "sweepInterval": "2h" } })).await;
+        eventually("another look", async || if watch.reads_of("new") > reads { Ok(()) } else { Err(()) }).await;
+        watch.hold(false);
+        world.user("new", json!({ "username": "new", "email": "new@example.com", "lastName": "Doe" })).await;
+        world.until("new", "Synced").await;
+        assert_eq!(made(), 1);
     });
 }

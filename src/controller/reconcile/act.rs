@@ -41,18 +41,17 @@ pub(super) fn is_password_refusal(error: &KeycloakError) -> bool {
 }
 
 /// A conflict names a field, not the account, and not always the right field: a name may be the address of another
-/// account, and the other way round.
+/// account, and the other way round, and where an account has both it may be ours (the address is named first, 26.7).
 async fn explain_creation(client: &Client, error: KeycloakError, user: &NewUser, mark: BirthMark) -> Error {
-    match error.kind {
-        ErrorKind::Conflict(ConflictWith::Email) if user.email.is_some() => Error::EmailTaken,
-        ErrorKind::Conflict(_) => match client.user_named(&user.username).await {
-            Ok(Some(found)) if mark.is_on(&found) => Error::Keycloak(error),
-            Ok(Some(_)) => Error::NameMet(user.username.escape_debug().to_string()),
-            Ok(None) if user.email.is_none() => Error::UsernameTaken(user.username.escape_debug().to_string()),
-            Ok(None) => Error::EmailTaken,
-            Err(lookup) => Error::Keycloak(lookup),
-        },
-        _ => Error::Keycloak(error),
+    let ErrorKind::Conflict(with) = error.kind else {
+        return Error::Keycloak(error);
+    };
+    match client.user_named(&user.username).await {
+        Ok(Some(found)) if mark.is_on(&found) => Error::Keycloak(error),
+        Ok(Some(_)) if with != ConflictWith::Email => Error::NameMet(user.username.escape_debug().to_string()),
+        Ok(None) if user.email.is_none() => Error::UsernameTaken(user.username.escape_debug().to_string()),
+        Ok(_) => Error::EmailTaken,
+        Err(lookup) => Error::Keycloak(lookup),
     }
 }
 

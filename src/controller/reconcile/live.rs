@@ -6,15 +6,17 @@ use crate::api::KeycloakUser;
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::Error;
 
-/// Reads the resource from the API server. One that is another by now, or was changed, ends the pass as outdated: a
-/// resource that was deleted and made again under the same name must not lose the new account.
+/// Reads the resource from the API server. One that is another by now, or was changed, or whose account another pass has
+/// noted meanwhile, ends the pass as outdated: a resource that was deleted and made again under the same name must not
+/// lose the new account, and no account is asked for twice.
 pub(super) async fn check(context: &Context, user: &KeycloakUser) -> Result<(), Error> {
     let (namespace, name) = key_of(user);
     let live = context.users_api(&namespace).get(&name).await?;
-    if live.uid() == user.uid() && live.metadata.generation == user.metadata.generation {
-        return Ok(());
-    }
-    Err(Error::Outdated)
+    let account = |user: &KeycloakUser| user.status.as_ref().and_then(|status| status.user_id.clone());
+    let is_same = live.uid() == user.uid()
+        && live.metadata.generation == user.metadata.generation
+        && account(&live) == account(user);
+    if is_same { Ok(()) } else { Err(Error::Outdated) }
 }
 
 /// Reads a resource whose status does not know of the account that it made. If it is another version by now, the pass

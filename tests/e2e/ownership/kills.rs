@@ -170,3 +170,19 @@ fn what_is_declared_still_is_ours_again_after_a_kill_in_the_first_pass() {
         nothing_is_left(&world, "first").await;
     });
 }
+
+#[test]
+fn an_account_with_an_address_is_ours_after_a_kill_though_its_mark_alone_does_not_say_so() {
+    e2e_with("an_account_with_an_address_after_a_kill", json!({}), async |world| {
+        let scene = Scene::set(&world).await;
+        scene.kill_at(|call| call.method == Method::POST && call.path.ends_with("/users"));
+        world.user("new", json!({ "username": "new", "email": "new@example.com" })).await;
+        scene.until_killed().await;
+        // As where another resource has the same mark, and the account may be of either.
+        scene.keycloak.inject(Fault::Answer(Answer::bare(200).with_body("application/json", "[]")), |call| {
+            call.query.contains("createdAfter")
+        });
+        scene.start(&world).await;
+        world.until("new", "Synced").await;
+    });
+}
