@@ -55,6 +55,11 @@ impl Passes {
         }
     }
 
+    /// Ends when no pass begins any more.
+    pub(super) async fn shut_down(&self) {
+        self.shutdown.cancelled().await;
+    }
+
     fn room(&self, connection: ConnectionName, lane: Lane) -> Arc<Room> {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (connection, lane);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use tokio::time::{sleep, timeout};
 
 use super::dereference;
 use crate::api::{ConditionType, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, SET_CREDENTIALS};
@@ -14,13 +16,43 @@ use crate::controller::error::Error;
 use crate::domain::Lane;
 use crate::keycloak::in_lane;
 
+/// How often it is looked whether the cache has what was written.
+const CACHE_POLL: Duration = Duration::from_millis(20);
+/// And for how long.
+const CACHE_LIMIT: Duration = Duration::from_secs(5);
+
 /// Makes a pass when its turn has come, in its lane.
 pub(in crate::controller) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
     let (lane, uid) = (of(&context, &user), user.uid().unwrap_or_default());
-    let Some(_permit) = context.shared.passes.enter(connection_name(&user), lane, &uid).await else {
+    let Some(permit) = context.shared.passes.enter(connection_name(&user), lane, &uid).await else {
         return Ok(Action::requeue(Duration::ZERO));
     };
-    Box::pin(in_lane(lane, super::pass(user, context))).await
+    let (result, written) = Box::pin(in_lane(lane, super::pass(Arc::clone(&user), &context))).await;
+    drop(permit);
+    until_cached(&context, &user, &written).await;
+    result
+}
+
+/// Waits until the cache has what the pass has written, for a while: one that was asked for meanwhile begins right
+/// after this one, and would take the account for one that was never made.
+async fn until_cached(context: &Context, user: &KeycloakUser, written: &str) {
+    let reference = ObjectRef::from_obj(user);
+    let has_come = async || {
+        while context.users.get(&reference).is_some_and(|cached| is_before(&cached, written)) {
+            sleep(CACHE_POLL).await;
+        }
+    };
+    tokio::select! {
+        _ = timeout(CACHE_LIMIT, has_come()) => (),
+        () = context.shared.passes.shut_down() => (),
+    }
+}
+
+/// Versions of one kind can be compared as numbers (Kubernetes 1.35); one that is none is as good as any.
+fn is_before(cached: &KeycloakUser, written: &str) -> bool {
+    let number = |version: &str| version.parse::<u64>().ok();
+    let cached = cached.metadata.resource_version.as_deref().and_then(number);
+    cached.zip(number(written)).is_some_and(|(cached, written)| cached < written)
 }
 
 /// The lane of a pass over that resource.
@@ -92,6 +124,14 @@ mod tests {
         ] {
             assert!(is_changed(&user(&metadata, &status)), "{metadata} {status}");
         }
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_compared_is_not_waited_for() {
+        let of = |version: &str| user(&json!({ "resourceVersion": version }), &json!({}));
+        assert!(is_before(&of("99"), "100"));
+        assert!(!is_before(&of("100"), "100") && !is_before(&of("101"), "100"));
+        assert!(!is_before(&of("other"), "100") && !is_before(&of("99"), ""));
     }
 
     #[test]

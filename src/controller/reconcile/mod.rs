@@ -47,19 +47,21 @@ use outcome::Outcome;
 use password::Synchronization;
 use status::{Adopted, Draft};
 
-/// Brings one account in line with its resource, and reports what came of it.
-async fn pass(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
+/// Brings one account in line with its resource, and reports what came of it. Beside that it says which version of the
+/// resource it wrote last, or else found.
+async fn pass(user: Arc<KeycloakUser>, context: &Context) -> (Result<Action, Error>, String) {
     // It may have been changed while the pass waited.
     let user = context.users.get(&ObjectRef::from_obj(&*user)).unwrap_or(user);
     let mut draft = Draft::of(&user);
-    let needless = within(PASS_LIMIT, async { Ok(Box::pin(routine::run(&context, &user, &draft)).await) }).await;
+    let needless = within(PASS_LIMIT, async { Ok(Box::pin(routine::run(context, &user, &draft)).await) }).await;
     // One that took too long has told nothing.
     if let Ok(Some(action)) = needless {
-        return Ok(action);
+        return (Ok(action), draft.resource_version);
     }
-    let result = within(PASS_LIMIT, Box::pin(script(&context, &user, &mut draft))).await;
-    rivals::settle(&context, &user, &draft, &result);
-    within(REPORT_LIMIT, report::report(&context, &user, &mut draft, result)).await
+    let result = within(PASS_LIMIT, Box::pin(script(context, &user, &mut draft))).await;
+    rivals::settle(context, &user, &draft, &result);
+    let reported = within(REPORT_LIMIT, report::report(context, &user, &mut draft, result)).await;
+    (reported, draft.resource_version)
 }
 
 /// The phases. Each line says what it touches.

@@ -97,7 +97,7 @@ pub(super) enum Adopted {
 /// What a pass knows of its resource and account so far; becomes the status.
 #[derive(Debug)]
 pub(super) struct Draft {
-    resource_version: String,
+    pub(super) resource_version: String,
     written: KeycloakUserStatus,
     generation: Option<i64>,
     pub(super) user_id: Option<UserId>,
