@@ -1,8 +1,14 @@
 //! Follows a feed of the realm: whom or what somebody else has changed since the last poll.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::Realm;
 use crate::domain::{Cursor, FEED_OVERLAP, NextPage, Position, Seen};
 use crate::keycloak::{Client, Feed, KeycloakError};
+
+const OVERLAP: Duration = Duration::from_millis(FEED_OVERLAP.unsigned_abs());
 
 /// Reads one feed, each event once.
 #[derive(Debug)]
@@ -14,14 +20,16 @@ pub struct Observer {
     gap: bool,
     /// The server's time at the last poll of the whole overlap.
     polled_at: Option<i64>,
+    /// Nobody was looked at before.
+    began: Instant,
 }
 
 impl Observer {
-    /// Goes on from that place in the feed. Without one it begins with what came shortly before now, and what was before
-    /// counts as missing.
+    /// Goes on from that place in the feed. Without one it begins with what came shortly before now; what was before
+    /// counts as missing, unless it is also before `began`, since when whoever was looked at was looked at.
     #[must_use]
-    pub fn new(feed: Feed, position: Option<Position>) -> Self {
-        Self { feed, gap: position.is_none(), cursor: position.map(Cursor::resume), polled_at: None }
+    pub fn new(feed: Feed, position: Option<Position>, began: Instant) -> Self {
+        Self { feed, gap: false, cursor: position.map(Cursor::resume), polled_at: None, began }
     }
 
     /// The feed that it follows.
@@ -48,7 +56,9 @@ impl Observer {
 
     async fn read_on(&mut self, client: &Client) -> Result<Seen, KeycloakError> {
         if self.cursor.is_none() {
+            let is_covered = self.began.elapsed() < OVERLAP;
             self.cursor = Some(Cursor::at(client.newest_event(self.feed).await?));
+            self.gap = !is_covered;
         }
         let cursor = self.cursor.get_or_insert_default();
         let server_time = client.server_time();

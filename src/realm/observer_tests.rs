@@ -75,7 +75,7 @@ fn accounts<const N: usize>(ids: [&str; N]) -> Seen {
 #[tokio::test]
 async fn three_hundred_events_of_one_millisecond_are_all_found() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()));
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), Instant::now());
     script.write("before", NOW - 1);
     assert_eq!(observer.poll(&realm).await.unwrap(), accounts(["before"]));
     for number in 0..300 {
@@ -92,7 +92,7 @@ async fn three_hundred_events_of_one_millisecond_are_all_found() {
 #[tokio::test]
 async fn an_event_that_becomes_visible_behind_a_newer_one_is_found() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()));
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), Instant::now());
     script.write("first", NOW - 2 * FEED_OVERLAP);
     observer.poll(&realm).await.unwrap();
     script.write("newest", NOW);
@@ -108,9 +108,20 @@ async fn an_event_that_becomes_visible_behind_a_newer_one_is_found() {
 #[tokio::test]
 async fn an_event_without_a_path_concerns_nobody_and_hides_none() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()));
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), Instant::now());
     script.write("before", NOW);
     script.write_without_path(NOW);
     script.write("after", NOW);
     assert_eq!(observer.poll(&realm).await.unwrap(), accounts(["before", "after"]));
+}
+
+#[tokio::test]
+async fn what_was_before_is_missing_where_somebody_was_looked_at_long_ago() {
+    let (_server, _, realm) = scripted().await;
+    let mut young = Observer::new(Feed::AdminEvents, None, Instant::now());
+    assert!(!young.poll(&realm).await.unwrap().gap, "all that came since is read");
+    let long_ago = Instant::now().checked_sub(OVERLAP).unwrap();
+    let mut old = Observer::new(Feed::AdminEvents, None, long_ago);
+    assert!(old.poll(&realm).await.unwrap().gap);
+    assert!(!old.poll(&realm).await.unwrap().gap, "once");
 }

@@ -32,6 +32,7 @@ pub(in crate::controller) struct Observers {
     running: Mutex<HashMap<ConnectionName, Running>>,
     users: Vec<Arc<WakeUsers>>,
     claims: Arc<Claims>,
+    began: Instant,
 }
 
 struct Running {
@@ -78,7 +79,7 @@ impl Drop for Running {
 impl Observers {
     /// Observers that wake these users, once all of them are known.
     pub(in crate::controller) fn new(users: Vec<Arc<WakeUsers>>, claims: Arc<Claims>) -> Self {
-        Self { running: Mutex::default(), users, claims }
+        Self { running: Mutex::default(), users, claims, began: Instant::now() }
     }
 
     /// Whether all that somebody else did while no operator ran has been told, and who was concerned was woken; `None`
@@ -138,7 +139,7 @@ impl Observers {
         let polls = Arc::new(Polls::default());
         let resumed = FEEDS.iter().all(|feed| feeds.has(*feed) && place(*feed, positions).is_some());
         let observers = FEEDS.into_iter().filter(|feed| feeds.has(*feed));
-        let observers: Vec<Observer> = observers.map(|feed| Observer::new(feed, place(feed, positions))).collect();
+        let observers = observers.map(|feed| Observer::new(feed, place(feed, positions), self.began)).collect();
         let wake = Wake { name: connection.clone(), users: self.users.clone() };
         let (realm_of_task, polls_of_task, claims) = (Arc::clone(realm), Arc::clone(&polls), Arc::clone(&self.claims));
         let task = tokio::spawn(async move {
