@@ -54,3 +54,5 @@ pub const RELEASE: &str = "keycloakuser.dev/release";
 pub const SET_CREDENTIALS: &str = "keycloakuser.dev/set-credentials";
 /// On a connection: lets so many deletions go beyond its `limits.deletions`, once; recorded in `status.deletions`.
 pub const ALLOW_DELETIONS: &str = "keycloakuser.dev/allow-deletions";
+/// The annotations that ask for something; no other one matters.
+pub const WISHES: [&str; 5] = [RECONCILE_REQUESTED_AT, REENABLE, RELEASE, SET_CREDENTIALS, ALLOW_DELETIONS];

@@ -4,16 +4,15 @@
 //! belongs to the oldest of those that hold it by taking over; of those that would create it, to the oldest that may.
 //! What a status says counts only when a pass of this process has found it to be so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
-use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 
-use super::context::key_of;
+use super::index::Index;
+use super::pool::{Text, shared};
 use super::reconcile::observe::mark_of;
-use super::watch::references::Referrer;
+use super::watch::references::{Referrer, referrer_of};
 use crate::api::KeycloakUser;
 use crate::domain::{BirthMark, ObservedUser};
 
@@ -25,26 +24,26 @@ pub(super) struct Claims(Mutex<Maps>);
 struct Maps {
     /// Lists of resources that are not read yet.
     missing: usize,
-    claims: HashMap<String, Claim>,
-    by_user_id: HashMap<String, BTreeSet<String>>,
-    by_mark: HashMap<BirthMark, BTreeSet<String>>,
-    by_name: HashMap<String, BTreeSet<String>>,
+    claims: HashMap<Text, Claim>,
+    by_user_id: Index<Text, Text>,
+    by_mark: Index<BirthMark, Text>,
+    by_name: Index<Text, Text>,
     /// Those that wait for a resource to let go of an account.
     waiting: HashMap<String, BTreeMap<String, Waker>>,
 }
 
 #[derive(Clone, Debug)]
 struct Claim {
-    user_id: Option<String>,
+    user_id: Option<Text>,
     mark: BirthMark,
     /// The username that it declares, as Keycloak stores it.
-    name: String,
+    name: Text,
     key: Referrer,
     /// Its generation, and whether it is deleted: what a pass found holds for as long as they stay.
     state: (Option<i64>, bool),
     found: Option<Finding>,
     /// The realm in which it may have that name.
-    realm: Option<String>,
+    realm: Option<Text>,
     /// It was made while this process watched, so that no other saw it, and its account was not asked for since.
     untried: bool,
 }
@@ -53,16 +52,16 @@ struct Claim {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Finding {
     /// The account that is its own.
-    pub(super) holds: Option<String>,
+    pub(super) holds: Option<Text>,
     /// The account that it would take over if its owner went.
-    pub(super) inherits: Option<String>,
+    pub(super) inherits: Option<Text>,
 }
 
 /// Wakes a resource.
 #[derive(Clone, Debug)]
 pub(super) struct Waker {
-    pub(super) user: ObjectRef<KeycloakUser>,
-    pub(super) queue: UnboundedSender<ObjectRef<KeycloakUser>>,
+    pub(super) user: Referrer,
+    pub(super) queue: UnboundedSender<Referrer>,
 }
 
 /// Who else has a claim.
@@ -104,16 +103,16 @@ impl Claims {
     pub(super) fn set(&self, user: &KeycloakUser) {
         let mut maps = self.maps();
         let claim = Claim {
-            user_id: user.status.as_ref().and_then(|status| status.user_id.clone()),
+            user_id: user.status.as_ref().and_then(|status| status.user_id.as_deref()).map(shared),
             mark: mark_of(user),
-            name: user.spec.username.to_lowercase(),
-            key: key_of(user),
+            name: shared(&user.spec.username.to_lowercase()),
+            key: referrer_of(user),
             state: (user.metadata.generation, user.metadata.deletion_timestamp.is_some()),
             found: None,
             realm: None,
             untried: maps.missing == 0,
         };
-        maps.set(user.uid().unwrap_or_default(), claim);
+        maps.set(shared(user.metadata.uid.as_deref().unwrap_or_default()), claim);
     }
 
     /// Forgets a resource that is gone, and wakes those that waited for it.
@@ -150,7 +149,7 @@ impl Claims {
     /// Notes that a resource may have the name that it declares, in that realm.
     pub(super) fn may_be_named(&self, uid: &str, realm: &str) {
         if let Some(claim) = self.maps().claims.get_mut(uid) {
-            claim.realm = Some(realm.to_owned());
+            claim.realm = Some(shared(realm));
         }
     }
 
@@ -188,7 +187,7 @@ impl Claims {
         let seniors = maps.namesakes(uid, name).filter(|(other, claim)| !claim.state.1 && claim.age(other) < mine);
         first(seniors.filter_map(|(other, claim)| match (&claim.found, &claim.realm) {
             (None, _) => Some(Rival::Unknown),
-            (Some(_), Some(theirs)) if theirs == realm => Some(claim.owns(other)),
+            (Some(_), Some(theirs)) if **theirs == *realm => Some(claim.owns(other)),
             (Some(_), _) => None,
         }))
     }
@@ -220,7 +219,7 @@ impl Claims {
         if maps.missing > 0 {
             return Rival::Unknown;
         }
-        let mut of_name = maps.claims.iter().filter(|(_, claim)| claim.key.0 == namespace && claim.key.1 == name);
+        let mut of_name = maps.claims.iter().filter(|(_, claim)| *claim.key.0 == *namespace && *claim.key.1 == *name);
         of_name.next().map_or(Rival::None, |(uid, claim)| claim.owns(uid))
     }
 
@@ -264,8 +263,8 @@ impl Claim {
     }
 
     fn owns(&self, uid: &str) -> Rival {
-        let (namespace, name) = self.key.clone();
-        Rival::Known(Owner { uid: uid.to_owned(), namespace, name })
+        let (namespace, name) = &self.key;
+        Rival::Known(Owner { uid: uid.to_owned(), namespace: namespace.to_string(), name: name.to_string() })
     }
 }
 
@@ -290,7 +289,7 @@ fn first(rivals: impl Iterator<Item = Rival>) -> Rival {
 }
 
 impl Maps {
-    fn set(&mut self, uid: String, mut claim: Claim) {
+    fn set(&mut self, uid: Text, mut claim: Claim) {
         if let Some(before) = self.claims.get(&uid) {
             claim.untried = before.untried;
             if before.state == claim.state {
@@ -302,22 +301,22 @@ impl Maps {
         }
         self.remove(&uid);
         if let Some(id) = &claim.user_id {
-            self.by_user_id.entry(id.clone()).or_default().insert(uid.clone());
+            self.by_user_id.insert(id.clone(), uid.clone());
         }
-        self.by_mark.entry(claim.mark).or_default().insert(uid.clone());
-        self.by_name.entry(claim.name.clone()).or_default().insert(uid.clone());
+        self.by_mark.insert(claim.mark, uid.clone());
+        self.by_name.insert(claim.name.clone(), uid.clone());
         self.claims.insert(uid, claim);
     }
 
     fn remove(&mut self, uid: &str) {
-        let Some(claim) = self.claims.remove(uid) else {
+        let Some((uid, claim)) = self.claims.remove_entry(uid) else {
             return;
         };
         if let Some(id) = claim.user_id {
-            leave(&mut self.by_user_id, &id, uid);
+            self.by_user_id.remove(&id, &uid);
         }
-        leave(&mut self.by_mark, &claim.mark, uid);
-        leave(&mut self.by_name, &claim.name, uid);
+        self.by_mark.remove(&claim.mark, &uid);
+        self.by_name.remove(&claim.name, &uid);
     }
 
     fn wake(&mut self, owner: &str) {
@@ -328,32 +327,24 @@ impl Maps {
 
     /// Others that declare that name.
     fn namesakes(&self, uid: &str, name: &str) -> impl Iterator<Item = (&str, &Claim)> {
-        self.others(uid, self.by_name.get(name).into_iter().flatten())
+        self.others(uid, self.by_name.get(name))
     }
 
     /// Others whose status names the account, or that carry its mark and name none.
     fn claimants(&self, uid: &str, account: &ObservedUser) -> impl Iterator<Item = (&str, &Claim)> {
-        let by_id = self.by_user_id.get(account.id.as_str()).into_iter().flatten();
-        let mark = account.created_timestamp.and_then(|created| self.by_mark.get(&BirthMark::read(created)));
-        let idless = |other: &&String| self.claims.get(*other).is_some_and(|claim| claim.user_id.is_none());
-        self.others(uid, by_id.chain(mark.into_iter().flatten().filter(idless)))
+        let by_id = self.by_user_id.get(account.id.as_str());
+        let mark = account.created_timestamp.map(BirthMark::read);
+        let by_mark = mark.into_iter().flat_map(|mark| self.by_mark.get(&mark));
+        let idless = |other: &&Text| self.claims.get(*other).is_some_and(|claim| claim.user_id.is_none());
+        self.others(uid, by_id.chain(by_mark.filter(idless)))
     }
 
     fn others<'a>(
         &'a self,
         uid: &str,
-        uids: impl Iterator<Item = &'a String>,
+        uids: impl Iterator<Item = &'a Text>,
     ) -> impl Iterator<Item = (&'a str, &'a Claim)> {
-        uids.filter(move |other| *other != uid).filter_map(|other| Some((other.as_str(), self.claims.get(other)?)))
-    }
-}
-
-fn leave<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<String>>, key: &K, uid: &str) {
-    if let Some(set) = map.get_mut(key) {
-        set.remove(uid);
-        if set.is_empty() {
-            map.remove(key);
-        }
+        uids.filter(move |other| ***other != *uid).filter_map(|other| Some((&**other, self.claims.get(other)?)))
     }
 }
 

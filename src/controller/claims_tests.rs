@@ -77,7 +77,7 @@ fn known(rival: Rival) -> Option<String> {
 }
 
 fn holding() -> Finding {
-    Finding { holds: Some(ID.to_owned()), inherits: None }
+    Finding { holds: Some(shared(ID)), inherits: None }
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn an_heir_is_one_that_waits_and_may_take_over() {
     assert_eq!(claims.heir("owner", &account(&owner)), Rival::Unknown);
     claims.found("waits", Finding::default());
     assert_eq!(claims.heir("owner", &account(&owner)), Rival::None);
-    claims.found("waits", Finding { holds: None, inherits: Some(ID.to_owned()) });
+    claims.found("waits", Finding { holds: None, inherits: Some(shared(ID)) });
     assert_eq!(known(claims.heir("owner", &account(&owner))).as_deref(), Some("waits"));
 }
 
@@ -138,7 +138,7 @@ async fn who_waits_for_a_resource_is_woken_when_it_goes_or_changes() {
     use futures::{FutureExt, StreamExt};
     let claims = Claims::of_lists(0);
     let (queue, mut woken) = futures::channel::mpsc::unbounded();
-    let waker = Waker { user: kube::runtime::reflector::ObjectRef::new("waits").within("ns"), queue };
+    let waker = Waker { user: ("ns".into(), "waits".into()), queue };
     claims.set(&declaring("owner", EARLIER, Some(ID)));
     claims.wait("waits", "owner", waker.clone());
     assert!(woken.next().now_or_never().is_none());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference, Secret};
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -20,11 +20,14 @@ use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
 use super::passes::Passes;
+use super::watch::packed::PackedUser;
+use super::watch::references::referrer_of;
+use super::watch::versions::Versions;
 use super::watch::wake::WakeUsers;
 use crate::api::{KeycloakConnection, KeycloakUser};
 use crate::domain::Patterns;
 use crate::keycloak::{Fence, KeycloakMetrics};
-use crate::realm::RealmRegistry;
+use crate::realm::{RealmRegistry, Wake};
 
 /// Longest time for one write to the Kubernetes API.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -59,7 +62,7 @@ pub(super) struct Shared {
 /// What the passes of one scope (a namespace, or all of them) share: its caches, which know only of that scope.
 pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
-    pub(super) users: Store<KeycloakUser>,
+    pub(super) users: Store<PackedUser>,
     pub(super) connections: Store<KeycloakConnection>,
     pub(super) versions: Versions,
     /// The labels of the scope's namespaces, where shared connections are served.
@@ -69,30 +72,6 @@ pub(super) struct Context {
     pub(super) wake: Arc<WakeUsers>,
     /// Wakes connections of the scope.
     pub(super) wake_connection: UnboundedSender<ObjectRef<KeycloakConnection>>,
-}
-
-/// Which Secrets and ConfigMaps there are, in which version.
-#[derive(Clone)]
-pub(super) struct Versions {
-    pub(super) secrets: Store<PartialObjectMeta<Secret>>,
-    pub(super) config_maps: Store<PartialObjectMeta<ConfigMap>>,
-}
-
-impl Versions {
-    /// Waits until these caches are filled; false if they never will be.
-    pub(super) async fn listed(&self) -> bool {
-        self.secrets.wait_until_ready().await.is_ok() && self.config_maps.wait_until_ready().await.is_ok()
-    }
-
-    /// UID and resourceVersion of a Secret.
-    pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<(String, String)> {
-        version(&self.secrets.get(&ObjectRef::new(name).within(namespace))?.metadata)
-    }
-
-    /// UID and resourceVersion of a ConfigMap.
-    pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<(String, String)> {
-        version(&self.config_maps.get(&ObjectRef::new(name).within(namespace))?.metadata)
-    }
 }
 
 impl Shared {
@@ -128,6 +107,17 @@ impl Context {
         Api::namespaced(self.shared.client.clone(), namespace)
     }
 
+    /// A user as the cache has it.
+    pub(super) fn user(&self, of: &ObjectRef<PackedUser>) -> Result<Option<KeycloakUser>, Error> {
+        self.users.get(of).map(|user| unpacked(&user)).transpose()
+    }
+
+    /// Wakes that user when it is called.
+    pub(super) fn waker(&self, user: &KeycloakUser) -> Wake {
+        let (users, user) = (Arc::clone(&self.wake), referrer_of(user));
+        Wake::by(move || users.wake(&user))
+    }
+
     /// Waits until the caches of what users and their connections refer to are filled; false if they never will be.
     pub(super) async fn referents_listed(&self) -> bool {
         self.versions.listed().await && self.connections.wait_until_ready().await.is_ok()
@@ -161,8 +151,9 @@ impl Context {
     }
 }
 
-fn version(metadata: &kube::core::ObjectMeta) -> Option<(String, String)> {
-    Some((metadata.uid.clone()?, metadata.resource_version.clone()?))
+/// A user out of the cache.
+pub(super) fn unpacked(user: &PackedUser) -> Result<KeycloakUser, Error> {
+    user.unpack().map_err(|damage| kube::Error::SerdeError(damage).into())
 }
 
 /// Has a connection looked at; a receiver that is gone belongs to a controller that has stopped.

@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::pool::{Text, shared};
 use crate::api::Reason;
 
 /// What a pass can come to.
@@ -32,7 +33,7 @@ pub struct ControllerMetrics {
     users: Family<ReasonLabel, Gauge>,
     undecodable: Counter,
     /// The resources that exist, by UID, and the reason that each has by now.
-    states: Arc<Mutex<HashMap<String, Option<Reason>>>>,
+    states: Arc<Mutex<HashMap<Text, Option<Reason>>>>,
 }
 
 impl ControllerMetrics {
@@ -68,7 +69,7 @@ impl ControllerMetrics {
 
     /// A resource exists, so that its state counts until it is forgotten.
     pub(super) fn appeared(&self, uid: &str) {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner).entry(uid.to_owned()).or_default();
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).entry(shared(uid)).or_default();
     }
 
     /// Notes the state of a resource; one that has gone while its pass ran is not counted any more.

@@ -9,9 +9,13 @@ mod claims;
 mod connection;
 mod context;
 mod credential_key;
+mod due;
 mod error;
+mod index;
 mod metrics;
 mod passes;
+mod pool;
+mod presence;
 mod reconcile;
 mod secret_content;
 mod watch;
@@ -46,14 +50,15 @@ use connection::observers::Observers;
 use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
 use passes::Passes;
-use watch::references::References;
+use presence::{connection_gone, user_gone, user_seen};
+use watch::references::{References, Referrer};
 use watch::retries::Retries;
+use watch::versions::Versions;
 use watch::wake::{WakeConnections, WakeUsers};
 
-use crate::api::KeycloakUser;
 use crate::domain::Patterns;
 use crate::keycloak::{Fence, KeycloakMetrics};
-use crate::realm::{ConnectionName, RealmRegistry};
+use crate::realm::RealmRegistry;
 
 /// Names us to the API server, as field manager and as reporter of events.
 const FIELD_MANAGER: &str = "keycloak-user-operator";
@@ -207,7 +212,7 @@ impl ReadyCount {
     }
 }
 
-type WokenUsers = (Arc<WakeUsers>, UnboundedReceiver<ObjectRef<KeycloakUser>>);
+type WokenUsers = (Arc<WakeUsers>, UnboundedReceiver<Referrer>);
 
 /// Both ends of what wakes the users of a scope.
 fn wake_users() -> WokenUsers {
@@ -221,46 +226,6 @@ fn wake_connections<K: ConnectionKind>(
 ) -> (Arc<WakeConnections<K>>, UnboundedReceiver<ObjectRef<K>>) {
     let (sender, woken) = unbounded();
     (Arc::new(WakeConnections { sender, references: References::default(), users }), woken)
-}
-
-/// What is kept for each connection.
-type PerConnection<'a> = (&'a Arc<RealmRegistry>, &'a Arc<Brakes>, &'a Arc<Observers>);
-
-/// What is forgotten with a connection.
-fn connection_gone(
-    (realms, brakes, observers): PerConnection<'_>,
-    backoff: &Arc<Backoff>,
-) -> impl Fn(&ConnectionName, &str) + use<> {
-    let (realms, brakes) = (Arc::clone(realms), Arc::clone(brakes));
-    let (observers, backoff) = (Arc::clone(observers), Arc::clone(backoff));
-    move |name, uid| {
-        observers.forget(name);
-        realms.forget(name);
-        brakes.connection_gone(uid);
-        backoff.forget(uid);
-    }
-}
-
-/// What is noted of each user that exists.
-fn user_seen(shared: &Arc<Shared>) -> impl Fn(&KeycloakUser) + use<> {
-    let shared = Arc::clone(shared);
-    move |user: &KeycloakUser| {
-        shared.brakes.user_seen(user);
-        if reconcile::lane::is_changed(user) {
-            shared.passes.overtake(user.metadata.uid.as_deref().unwrap_or_default());
-        }
-    }
-}
-
-/// What is forgotten with a user.
-fn user_gone(shared: &Arc<Shared>, backoff: &Arc<Backoff>) -> impl Fn(&str) + use<> {
-    let (shared, backoff) = (Arc::clone(shared), Arc::clone(backoff));
-    move |uid: &str| {
-        shared.metrics.forget(uid);
-        shared.brakes.user_gone(uid);
-        shared.realms.forget_waiter(uid);
-        backoff.forget(uid);
-    }
 }
 
 /// The controllers of one scope, until `shutdown`.
@@ -282,7 +247,7 @@ async fn watch_scope(
             users.changed(referent);
         }
     };
-    let versions = watch::spawn_versions(&scope, &shared.client, changed, &mut caches);
+    let versions = Versions::watch(&scope, &shared.client, changed, &mut caches);
     let namespaces = shared.cluster.is_some().then(|| {
         let users = Arc::clone(&wake);
         watch::spawn_namespaces(&scope, &shared.client, move |referent| users.changed(referent), &mut caches)
@@ -299,6 +264,7 @@ async fn watch_scope(
         user_gone(&shared, &backoff),
         &shared.metrics,
     );
+    caches.spawn(wake_the_due(Arc::clone(&wake_users)));
     let context = Arc::new(Context {
         shared,
         users,
@@ -317,6 +283,7 @@ async fn watch_scope(
             Arc::clone(&context),
         )
         .for_each(drain);
+    let woken_users = woken_users.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace));
     let users = controller_of(changed_users, context.users.clone(), woken_users, UNBOUNDED, &shutdown)
         .run(
             reconcile::reconcile,
@@ -328,6 +295,13 @@ async fn watch_scope(
         () = in_order(&scope, &context, &waiting, connections, users) => Ended::Finished,
         Some(_) = caches.join_next() => Ended::CutOff,
         () = give_up(&shutdown) => Ended::CutOff,
+    }
+}
+
+/// Wakes each user when it is due.
+async fn wake_the_due(users: Arc<WakeUsers>) {
+    loop {
+        users.wake(&users.due.next().await);
     }
 }
 

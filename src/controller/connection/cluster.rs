@@ -21,15 +21,15 @@ use super::selection::{self, Namespace};
 use super::{self as connections, ClusterContext};
 use crate::api::{ClusterKeycloakConnection, KeycloakConnectionSpec};
 use crate::controller::backoff::Backoff;
-use crate::controller::context::{Context, Shared, Versions, notice};
+use crate::controller::context::{Context, Shared, notice};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::metrics::ControllerMetrics;
+use crate::controller::presence::{PerConnection, connection_gone};
 use crate::controller::reconcile::dereference::{Connection, Declared, open, version_of};
+use crate::controller::watch::versions::Versions;
 use crate::controller::watch::wake::WakeUsers;
 use crate::controller::watch::{self, Scope};
-use crate::controller::{
-    Ended, LISTING_LIMIT, PerConnection, connection_gone, controller_of, drain, give_up, wake_connections,
-};
+use crate::controller::{Ended, LISTING_LIMIT, controller_of, drain, give_up, wake_connections};
 use crate::domain::Grants;
 use crate::realm::ConnectionName;
 
@@ -85,7 +85,7 @@ pub(in crate::controller) fn watch(
     let mut caches = JoinSet::new();
     let own = Scope::Namespace(namespace.clone());
     let referents = Arc::clone(&wake);
-    let versions = watch::spawn_versions(&own, client, move |changed| referents.changed(changed), &mut caches);
+    let versions = Versions::watch(&own, client, move |changed| referents.changed(changed), &mut caches);
     let backoff = Arc::new(Backoff::default());
     let gone = connection_gone(kept, &backoff);
     let (objects, to_wake) = (namespace.clone(), wake.sender.clone());

@@ -216,12 +216,8 @@ impl Wake {
 
 fn referent(connection: &ConnectionName) -> Referent {
     match connection {
-        ConnectionName::Namespaced { namespace, name } => {
-            Referent { kind: ReferentKind::Connection, namespace: namespace.clone(), name: name.clone() }
-        }
-        ConnectionName::Cluster { name } => {
-            Referent { kind: ReferentKind::ClusterConnection, namespace: String::new(), name: name.clone() }
-        }
+        ConnectionName::Namespaced { namespace, name } => Referent::new(ReferentKind::Connection, namespace, name),
+        ConnectionName::Cluster { name } => Referent::new(ReferentKind::ClusterConnection, "", name),
     }
 }
 

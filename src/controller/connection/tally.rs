@@ -1,14 +1,16 @@
 //! How many resources of each connection there are that could go: the whole of which a limit on deletions is a share.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use crate::controller::pool::{Text, shared};
 use crate::realm::ConnectionName;
 
 /// Resources by UID. As large as the resources that exist.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    present: HashMap<String, ConnectionName>,
-    counts: HashMap<ConnectionName, u32>,
+    present: HashMap<Text, Arc<ConnectionName>>,
+    counts: HashMap<Arc<ConnectionName>, u32>,
     /// Those whose deletion was counted, and that may still be seen for a while.
     begun: HashSet<String>,
 }
@@ -19,8 +21,10 @@ impl Tally {
         if self.begun.contains(uid) || self.present.contains_key(uid) {
             return;
         }
-        *self.counts.entry(connection.clone()).or_default() += 1;
-        self.present.insert(uid.to_owned(), connection);
+        let known = self.counts.get_key_value(&connection).map(|(known, _)| Arc::clone(known));
+        let connection = known.unwrap_or_else(|| Arc::new(connection));
+        *self.counts.entry(Arc::clone(&connection)).or_default() += 1;
+        self.present.insert(shared(uid), connection);
     }
 
     /// The deletion of a resource's account was counted.

@@ -15,9 +15,10 @@ use crate::api::{
     KeycloakConnectionSpec, KeycloakUser, ObjectKind, Reenable, SecretKeyReference,
 };
 use crate::controller::connection::{cluster, has_positions};
-use crate::controller::context::{Context, Shared, Versions, key_of, notice};
+use crate::controller::context::{Context, Shared, key_of, notice};
 use crate::controller::error::DereferenceError as Error;
 use crate::controller::secret_content::{NoText, SecretContent};
+use crate::controller::watch::versions::Versions;
 use crate::domain::{Digest, Grants, PasswordRecord, Patterns, RequestLimits, SecretVersion};
 use crate::keycloak::{CertificateAuthorities, Client, ClientError, Login, Server};
 use crate::realm::{ConnectionName, Realm};

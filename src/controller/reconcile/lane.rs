@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 use tokio::time::{sleep, timeout};
 
 use super::dereference;
 use crate::api::{ConditionType, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, SET_CREDENTIALS};
 use crate::controller::connection::brake::connection_name;
-use crate::controller::context::Context;
+use crate::controller::context::{Context, unpacked};
 use crate::controller::error::Error;
+use crate::controller::watch::packed::PackedUser;
+use crate::controller::watch::references::referrer_of;
 use crate::domain::Lane;
 use crate::keycloak::in_lane;
+use crate::realm::ConnectionName;
 
 /// How often it is looked whether the cache has what was written.
 const CACHE_POLL: Duration = Duration::from_millis(20);
@@ -22,23 +25,33 @@ const CACHE_POLL: Duration = Duration::from_millis(20);
 const CACHE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Makes a pass when its turn has come, in its lane.
-pub(in crate::controller) async fn reconcile(user: Arc<KeycloakUser>, context: Arc<Context>) -> Result<Action, Error> {
-    let (lane, uid) = (of(&context, &user), user.uid().unwrap_or_default());
-    let Some(permit) = context.shared.passes.enter(connection_name(&user), lane, &uid).await else {
+pub(in crate::controller) async fn reconcile(user: Arc<PackedUser>, context: Arc<Context>) -> Result<Action, Error> {
+    let (connection, lane) = place(&context, &user)?;
+    let uid = user.uid().unwrap_or_default();
+    let Some(permit) = context.shared.passes.enter(connection, lane, &uid).await else {
         return Ok(Action::requeue(Duration::ZERO));
     };
-    let (result, written) = Box::pin(in_lane(lane, super::pass(Arc::clone(&user), &context))).await;
+    let reference = ObjectRef::from_obj(&*user);
+    // It may have been changed while the pass waited, or have gone.
+    let latest = context.user(&reference)?.map_or_else(|| unpacked(&user), Ok)?;
+    let (result, written) = Box::pin(in_lane(lane, super::pass(latest, &context))).await;
     drop(permit);
-    until_cached(&context, &user, &written).await;
-    result
+    until_cached(&context, &reference, &written).await;
+    context.wake.due.set(referrer_of(&*user), result?);
+    Ok(Action::await_change())
+}
+
+/// Where a pass waits. The user is not kept meanwhile: thousands may wait.
+fn place(context: &Context, user: &PackedUser) -> Result<(ConnectionName, Lane), Error> {
+    let user = unpacked(user)?;
+    Ok((connection_name(&user), of(context, &user)))
 }
 
 /// Waits until the cache has what the pass has written, for a while: one that was asked for meanwhile begins right
 /// after this one, and would take the account for one that was never made.
-async fn until_cached(context: &Context, user: &KeycloakUser, written: &str) {
-    let reference = ObjectRef::from_obj(user);
+async fn until_cached(context: &Context, user: &ObjectRef<PackedUser>, written: &str) {
     let has_come = async || {
-        while context.users.get(&reference).is_some_and(|cached| is_before(&cached, written)) {
+        while context.users.get(user).is_some_and(|cached| is_before(&*cached, written)) {
             sleep(CACHE_POLL).await;
         }
     };
@@ -49,9 +62,9 @@ async fn until_cached(context: &Context, user: &KeycloakUser, written: &str) {
 }
 
 /// Versions of one kind can be compared as numbers (Kubernetes 1.35); one that is none is as good as any.
-fn is_before(cached: &KeycloakUser, written: &str) -> bool {
+fn is_before(cached: &impl Resource, written: &str) -> bool {
     let number = |version: &str| version.parse::<u64>().ok();
-    let cached = cached.metadata.resource_version.as_deref().and_then(number);
+    let cached = cached.meta().resource_version.as_deref().and_then(number);
     cached.zip(number(written)).is_some_and(|(cached, written)| cached < written)
 }
 

@@ -22,11 +22,9 @@ mod status;
 mod takeover;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::api::{KeycloakUser, Reason, desired_user};
 use crate::controller::backoff::jittered;
@@ -37,7 +35,7 @@ use crate::domain::{
     ActionsPlan, DesiredUser, DiffInput, Expiry, Field, NewUser, NotGranted, ObservedUser, Owned, OwnerAttribute, Plan,
     ProfileUpdate, RightsPlan, Step, Unmet, diff, differs_in_attributes, update_of,
 };
-use crate::realm::{AwaitedName, Wake};
+use crate::realm::AwaitedName;
 use dereference::{Connection, Password};
 use disable::{SwitchOff, settle_expiry};
 pub(super) use lane::reconcile;
@@ -47,16 +45,14 @@ use outcome::Outcome;
 use password::Synchronization;
 use status::{Adopted, Draft};
 
-/// Brings one account in line with its resource, and reports what came of it. Beside that it says which version of the
-/// resource it wrote last, or else found.
-async fn pass(user: Arc<KeycloakUser>, context: &Context) -> (Result<Action, Error>, String) {
-    // It may have been changed while the pass waited.
-    let user = context.users.get(&ObjectRef::from_obj(&*user)).unwrap_or(user);
+/// Brings one account in line with its resource, reports what came of it and says in what time the next pass is due, if it
+/// is. Beside that it says which version of the resource it wrote last, or else found.
+async fn pass(user: KeycloakUser, context: &Context) -> (Result<Option<Duration>, Error>, String) {
     let mut draft = Draft::of(&user);
     let needless = within(PASS_LIMIT, async { Ok(Box::pin(routine::run(context, &user, &draft)).await) }).await;
     // One that took too long has told nothing.
-    if let Ok(Some(action)) = needless {
-        return (Ok(action), draft.resource_version);
+    if let Ok(Some(wait)) = needless {
+        return (Ok(Some(wait)), draft.resource_version);
     }
     let result = within(PASS_LIMIT, Box::pin(script(context, &user, &mut draft))).await;
     rivals::settle(context, &user, &draft, &result);
@@ -367,9 +363,7 @@ impl Pass<'_> {
         let rights = unmet.filter(|(_, unmet)| matches!(unmet, Unmet::Unknown | Unmet::Ambiguous));
         let rights = rights.map(|(name, _)| AwaitedName::Right(name.clone()));
         let actions = beside.actions.unknown.iter().cloned().map(AwaitedName::RequiredAction);
-        let (wake, user) = (self.context.wake.sender.clone(), ObjectRef::from_obj(self.user));
-        // A receiver that is gone belongs to a controller that has stopped.
-        let wake = Wake::by(move || drop(wake.unbounded_send(user.clone())));
+        let wake = self.context.waker(self.user);
         let waiter = self.user.uid().unwrap_or_default();
         self.connection.realm.await_names(&waiter, rights.chain(actions).collect(), &wake);
     }

@@ -14,8 +14,10 @@ use super::outcome::{Farewell, Outcome};
 use super::status::{Adopted, Draft, Verdict};
 use crate::api::{ConditionType, KeycloakUser, Reason};
 use crate::controller::backoff::jittered;
-use crate::controller::context::{Context, key_of};
+use crate::controller::context::{Context, key_of, unpacked};
 use crate::controller::error::{Class, Error};
+use crate::controller::watch::packed::PackedUser;
+use crate::controller::watch::references::referrer_of;
 use crate::domain::{Expiry, Lane};
 
 /// Over so long a time those come back that were put off.
@@ -27,7 +29,7 @@ pub(super) async fn report(
     user: &KeycloakUser,
     draft: &mut Draft,
     result: Result<Outcome, Error>,
-) -> Result<Action, Error> {
+) -> Result<Option<Duration>, Error> {
     log_changes(user, draft);
     publish_drift(context, user, draft).await;
     publish_adoption(context, user, draft).await;
@@ -44,7 +46,7 @@ pub(super) async fn report(
     context.shared.metrics.count_pass(label(&result));
     if let Ok(Outcome::Deleted(farewell)) = &result {
         forget(context, user, farewell.as_ref()).await;
-        return Ok(Action::await_change());
+        return Ok(None);
     }
     let ready = ready(&result, user, draft);
     context.shared.metrics.set_state(&uid(user), ready.reason);
@@ -67,17 +69,25 @@ fn news(ready: &Verdict) -> Option<EventType> {
     }
 }
 
-/// When to try again after an error; kube calls this.
-pub(in crate::controller) fn after_error(context: &Context, user: &KeycloakUser, error: &Error) -> Action {
+/// Has it tried again after an error; kube calls this.
+pub(in crate::controller) fn after_error(context: &Context, user: &PackedUser, error: &Error) -> Action {
+    let wait = match unpacked(user) {
+        Ok(user) => expiry(&user).or_sooner(wait_after(context, &user, error)),
+        Err(_) => context.backoff.failed(&user.uid().unwrap_or_default()),
+    };
+    context.wake.due.set(referrer_of(user), Some(wait));
+    Action::await_change()
+}
+
+fn wait_after(context: &Context, user: &KeycloakUser, error: &Error) -> Duration {
     let (_, class) = error.verdict();
-    let wait = match class {
+    match class {
         // Not all in the moment in which Keycloak is tried again.
         Class::Transient(Some(wait)) if is_put_off(context, user, error) => wait + RETURN.mul_f64(fastrand::f64()),
         Class::Transient(Some(wait)) => jittered(wait),
         Class::Transient(None) | Class::Misconfigured => context.backoff.failed(&uid(user)),
         Class::Waiting | Class::Terminal => jittered(interval(context, user)),
-    };
-    Action::requeue(expiry(user).or_sooner(wait))
+    }
 }
 
 /// Whether nothing is said of the resource while Keycloak does not answer: it was fine, nobody waits for it, and the
@@ -91,12 +101,12 @@ fn interval(context: &Context, user: &KeycloakUser) -> Duration {
     dereference::interval(context, &namespace, &user.spec.connection_ref)
 }
 
-fn next(outcome: &Outcome, expiry: Expiry) -> Action {
+fn next(outcome: &Outcome, expiry: Expiry) -> Option<Duration> {
     match outcome {
         Outcome::Unchanged(recheck) | Outcome::Applied(recheck) | Outcome::Blocked(recheck, ..) => {
-            Action::requeue(expiry.or_sooner(*recheck))
+            Some(expiry.or_sooner(*recheck))
         }
-        Outcome::Suspended | Outcome::Deleted(_) => Action::await_change(),
+        Outcome::Suspended | Outcome::Deleted(_) => None,
     }
 }
 
@@ -254,7 +264,7 @@ mod tests {
     #[test]
     fn an_account_that_expires_before_is_looked_at_right_then() {
         let (outcome, left) = (Outcome::Unchanged(Duration::from_mins(10)), Duration::from_mins(1));
-        assert_eq!(next(&outcome, Expiry::In(left)), Action::requeue(left));
+        assert_eq!(next(&outcome, Expiry::In(left)), Some(left));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Two resources for one account: which of them it belongs to, and what the other one waits for.
 
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 
 use super::observe::Search;
 use super::status::Draft;
@@ -9,6 +8,8 @@ use crate::api::KeycloakUser;
 use crate::controller::claims::{Finding, Owner, Rival, Waker};
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::{Error, ObserveError};
+use crate::controller::pool::shared;
+use crate::controller::watch::references::referrer_of;
 use crate::domain::ObservedUser;
 
 impl Search<'_> {
@@ -82,10 +83,10 @@ pub(super) fn heir(context: &Context, user: &KeycloakUser, account: &ObservedUse
 /// Notes what a pass has found, and tells those that wait for this resource of a change.
 pub(super) fn settle<T>(context: &Context, user: &KeycloakUser, draft: &Draft, result: &Result<T, Error>) {
     let (claims, uid) = (&context.shared.claims, user.uid().unwrap_or_default());
-    let mut finding = Finding { holds: draft.seen_id(), inherits: None };
+    let mut finding = Finding { holds: draft.seen_id().as_deref().map(shared), inherits: None };
     if let Err(Error::Observe(ObserveError::Conflict { owner_uid, inherits, .. })) = result {
-        finding.inherits.clone_from(inherits);
-        let (user, queue) = (ObjectRef::from_obj(user), context.wake.sender.clone());
+        finding.inherits = inherits.as_deref().map(shared);
+        let (user, queue) = (referrer_of(user), context.wake.sender.clone());
         claims.wait(&uid, owner_uid, Waker { user, queue });
     }
     claims.found(&uid, finding);

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 
 use super::dereference::{self, Connection, Password};
 use super::finalizer;
@@ -19,8 +17,10 @@ use crate::controller::backoff::jittered;
 use crate::controller::claims::Finding;
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::Error;
+use crate::controller::pool;
+use crate::controller::watch::references::referrer_of;
 use crate::domain::{DesiredUser, Expiry, Right};
-use crate::realm::{Census, Sighting, Wake};
+use crate::realm::{Census, Sighting};
 
 /// When an account is looked at that the census has forgotten.
 const FORGOTTEN: Duration = Duration::from_mins(2);
@@ -28,9 +28,9 @@ const FORGOTTEN: Duration = Duration::from_mins(2);
 const TELLING: Duration = Duration::from_secs(1);
 const LONGEST_TELLING: Duration = Duration::from_secs(20);
 
-/// What comes of the pass if the census makes it needless, or is to be waited for.
-pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -> Option<Action> {
-    let touched = context.wake.take_touched(&key_of(user));
+/// When the next pass is due, if the census makes this one needless, or is to be waited for.
+pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -> Option<Duration> {
+    let touched = context.wake.take_touched(&referrer_of(user));
     if !is_routine(user, draft) {
         return None;
     }
@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -
         return None;
     }
     if needs_a_closer_look(user) && !is_vouched_for(context, user, &connection)? {
-        return Some(Action::requeue(draft.expiry.or_sooner(TELLING)));
+        return Some(draft.expiry.or_sooner(TELLING));
     }
     match connection.realm.census(id) {
         Census::Seen(sighting) => {
@@ -51,11 +51,8 @@ pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -
         }
         Census::Unclear => None,
         Census::Unknown => {
-            let (wake, woken) = (context.wake.sender.clone(), ObjectRef::from_obj(user));
-            // A receiver that is gone belongs to a controller that has stopped.
-            let wake = Wake::by(move || drop(wake.unbounded_send(woken.clone())));
-            connection.realm.ask_census(id, recorded(draft), wake);
-            Some(Action::requeue(draft.expiry.or_sooner(jittered(FORGOTTEN))))
+            connection.realm.ask_census(id, recorded(draft), context.waker(user));
+            Some(draft.expiry.or_sooner(jittered(FORGOTTEN)))
         }
     }
 }
@@ -160,16 +157,16 @@ async fn is_in_line(
         && required_actions::are_in_line(&pass, draft, &observed).await?)
 }
 
-/// The account is as it was.
-fn leave_alone(context: &Context, user: &KeycloakUser, draft: &Draft, connection: &Connection) -> Action {
+/// The account is as it was; when it is looked at again.
+fn leave_alone(context: &Context, user: &KeycloakUser, draft: &Draft, connection: &Connection) -> Duration {
     let (shared, uid) = (&context.shared, user.uid().unwrap_or_default());
-    let holds = draft.user_id.as_ref().map(ToString::to_string);
+    let holds = draft.user_id.as_ref().map(|id| pool::shared(id.as_str()));
     shared.claims.found(&uid, Finding { holds, inherits: None });
     let reason = if draft.expiry == Expiry::Expired { Reason::Expired } else { Reason::Synced };
     shared.metrics.set_state(&uid, reason);
     shared.metrics.count_pass("unchanged");
     context.backoff.forget(&uid);
-    Action::requeue(draft.expiry.or_sooner(next_check(user, connection)))
+    draft.expiry.or_sooner(next_check(user, connection))
 }
 
 /// When the account is looked at again: with all others, or by itself.

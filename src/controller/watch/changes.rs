@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use kube::Resource;
 use kube::runtime::watcher::Event;
-use kube::{Resource, ResourceExt};
 
-use super::references::Referrer;
-use crate::controller::context::key_of;
+use super::references::{Referrer, referrer_of};
+use crate::controller::pool::{Text, shared};
 
 /// A change of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub(super) enum Change {
     /// It is new, or in another version than before.
     Applied(Referrer),
     /// It is gone; the UID is that of the object that went.
-    Gone { key: Referrer, uid: String },
+    Gone { key: Referrer, uid: Text },
     /// Another object has its name now; the UID is that of the object that went.
-    Replaced { key: Referrer, uid: String },
+    Replaced { key: Referrer, uid: Text },
 }
 
 impl Change {
@@ -37,8 +37,8 @@ impl Change {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
-    uid: String,
-    version: String,
+    uid: Text,
+    version: Box<str>,
 }
 
 /// Turns the events of a watch into changes.
@@ -55,20 +55,28 @@ pub(super) struct Changes {
 impl Changes {
     /// What that event changes. `version` tells the versions apart that matter.
     pub(super) fn of<K: Resource>(&mut self, event: &Event<K>, version: impl Fn(&K) -> String) -> Vec<Change> {
-        let seen = |object: &K| Seen { uid: object.uid().unwrap_or_default(), version: version(object) };
+        let seen = |object: &K| Seen {
+            uid: shared(object.meta().uid.as_deref().unwrap_or_default()),
+            version: version(object).into(),
+        };
         match event {
-            Event::Apply(object) => self.applied(key_of(object), seen(object)),
-            Event::Delete(object) => self.gone(key_of(object)),
+            Event::Apply(object) => self.applied(referrer_of(object), seen(object)),
+            Event::Delete(object) => self.gone(referrer_of(object)),
             Event::Init => {
                 self.listed.clear();
                 Vec::new()
             }
             Event::InitApply(object) => {
-                self.listed.insert(key_of(object), seen(object));
+                self.listed.insert(referrer_of(object), seen(object));
                 Vec::new()
             }
             Event::InitDone => self.relisted(),
         }
+    }
+
+    /// UID and version of an object that is known.
+    pub(super) fn known(&self, key: &Referrer) -> Option<(&str, &str)> {
+        self.known.get(key).map(|seen| (&*seen.uid, &*seen.version))
     }
 
     fn applied(&mut self, key: Referrer, seen: Seen) -> Vec<Change> {
@@ -99,6 +107,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::ResourceExt;
     use kube::api::ObjectMeta;
 
     use super::*;
@@ -115,7 +124,7 @@ mod tests {
     }
 
     fn key(name: &str) -> Referrer {
-        ("ns".to_owned(), name.to_owned())
+        ("ns".into(), name.into())
     }
 
     struct Watch(Changes);
@@ -142,7 +151,7 @@ mod tests {
         assert_eq!(watch.see(&Event::Apply(object("a", "1", "1"))), [Change::Applied(key("a"))]);
         assert_eq!(watch.see(&Event::Apply(object("a", "1", "1"))), []);
         assert_eq!(watch.see(&Event::Apply(object("a", "1", "2"))), [Change::Applied(key("a"))]);
-        let gone = Change::Gone { key: key("a"), uid: "1".to_owned() };
+        let gone = Change::Gone { key: key("a"), uid: "1".into() };
         assert_eq!(watch.see(&Event::Delete(object("a", "1", "3"))), [gone]);
     }
 
@@ -154,9 +163,9 @@ mod tests {
             watch.list(&[("changed", "1", "2"), ("new", "5", "1"), ("replaced", "6", "1"), ("same", "4", "1")]);
         let expected = [
             Change::Applied(key("changed")),
-            Change::Gone { key: key("gone"), uid: "2".to_owned() },
+            Change::Gone { key: key("gone"), uid: "2".into() },
             Change::Applied(key("new")),
-            Change::Replaced { key: key("replaced"), uid: "3".to_owned() },
+            Change::Replaced { key: key("replaced"), uid: "3".into() },
         ];
         assert_eq!(changes, expected);
     }

@@ -3,8 +3,10 @@
 //! The only place that builds on kube's unstable stream control, which is what lets the caches be stripped.
 
 mod changes;
+pub(super) mod packed;
 pub(super) mod references;
 pub(super) mod retries;
+pub(super) mod versions;
 pub(super) mod wake;
 
 use std::future::ready;
@@ -22,14 +24,14 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
-use crate::api::{ALLOW_DELETIONS, KeycloakUser};
+use crate::api::{ALLOW_DELETIONS, KeycloakUser, WISHES};
 use crate::controller::claims::Claims;
 use crate::controller::connection::kind::ConnectionKind;
-use crate::controller::context::{Versions, key_of};
 use crate::controller::metrics::ControllerMetrics;
 use crate::realm::ConnectionName;
 use changes::{Change, Changes};
-use references::{Referent, ReferentKind};
+use packed::PackedUser;
+use references::{Referent, ReferentKind, referrer_of};
 use retries::Retries;
 use wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
 
@@ -38,7 +40,6 @@ use wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
 const WATCH_SECONDS: u32 = 45;
 /// So long nothing comes on a connection that is alive: a quiet watch ends before.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 5);
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The namespaces that one set of streams covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +72,13 @@ pub(super) fn users(
     seen: impl Fn(&KeycloakUser) + Send + 'static,
     gone: impl Fn(&str) + Send + 'static,
     metrics: &ControllerMetrics,
-) -> (Store<KeycloakUser>, impl Stream<Item = Result<KeycloakUser, Error>> + Send + 'static) {
+) -> (Store<PackedUser>, impl Stream<Item = Result<PackedUser, Error>> + Send + 'static) {
     let (reader, writer) = store();
     let (mut changes, mut listed, counted) = (Changes::default(), false, metrics.clone());
     let remember = move |event: &Event<KeycloakUser>| {
         if let Event::Apply(user) | Event::InitApply(user) = event {
             counted.appeared(user.metadata.uid.as_deref().unwrap_or_default());
-            wake.references.set(&key_of(user), user_referents(user));
+            wake.references.set(&referrer_of(user), user_referents(user));
             claims.as_ref().set(user);
             seen(user);
         }
@@ -97,6 +98,7 @@ pub(super) fn users(
     let stream = decoded(api, metrics)
         .modify(strip)
         .inspect(successes(remember))
+        .filter_map(|event| ready(each(event, |user| Some(PackedUser::from(user)))))
         .reflect(writer)
         .applied_objects()
         .predicate_filter(changed_by_people(), PredicateConfig::default());
@@ -119,7 +121,7 @@ pub(super) fn connections<K: ConnectionKind>(
         move |event: &Event<K>| {
             if let Event::Apply(connection) | Event::InitApply(connection) = event {
                 let referents = connection_referents(connection.spec(), &objects_in(connection));
-                wake.references.set(&key_of(connection), referents);
+                wake.references.set(&referrer_of(connection), referents);
             }
         }
     };
@@ -130,7 +132,7 @@ pub(super) fn connections<K: ConnectionKind>(
                 wake.references.remove(key);
             }
             if let Some(uid) = change.gone() {
-                gone(&K::name_of(namespace.clone(), name.clone()), uid);
+                gone(&K::name_of(namespace.to_string(), name.to_string()), uid);
             }
             wake.users_of(namespace, name);
         }
@@ -171,51 +173,6 @@ fn allowance(connection: &impl Resource) -> String {
     annotations.and_then(|annotations| annotations.get(ALLOW_DELETIONS)).cloned().unwrap_or_default()
 }
 
-/// Caches which Secrets and ConfigMaps there are, in which version, and tells of each that has changed. Their contents
-/// are not asked for.
-pub(super) fn spawn_versions(
-    scope: &Scope,
-    client: &Client,
-    tell: impl Fn(&Referent) + Clone + Send + 'static,
-    tasks: &mut JoinSet<()>,
-) -> Versions {
-    let secrets = spawn_metadata(scope.api(client), ReferentKind::Secret, tell.clone(), tasks);
-    let config_maps = spawn_metadata(scope.api(client), ReferentKind::ConfigMap, tell, tasks);
-    Versions { secrets, config_maps }
-}
-
-fn spawn_metadata<K>(
-    api: Api<PartialObjectMeta<K>>,
-    kind: ReferentKind,
-    tell: impl Fn(&Referent) + Send + 'static,
-    tasks: &mut JoinSet<()>,
-) -> Store<PartialObjectMeta<K>>
-where
-    K: Resource<DynamicType = ()> + Send + Sync + 'static,
-    PartialObjectMeta<K>: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync,
-{
-    let (reader, writer) = store();
-    let mut changes = Changes::default();
-    let stream = watcher(api, config())
-        .backoff(Retries::of_stream())
-        .modify(|object: &mut PartialObjectMeta<K>| {
-            strip(object);
-            object.metadata.labels = None;
-            object.metadata.annotations = None;
-        })
-        .reflect(writer)
-        .for_each(move |event| {
-            log_failure::<PartialObjectMeta<K>>(&event, &format!("{kind:?}"));
-            for change in event.iter().flat_map(|event| changes.of(event, version)) {
-                let (namespace, name) = change.key().clone();
-                tell(&Referent { kind, namespace, name });
-            }
-            ready(())
-        });
-    tasks.spawn(stream);
-    reader
-}
-
 /// Caches the labels of the scope's namespaces, and tells of each that has others than before.
 pub(super) fn spawn_namespaces(
     scope: &Scope,
@@ -233,7 +190,7 @@ pub(super) fn spawn_namespaces(
     let stream = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), config)
         .backoff(Retries::of_stream())
         .modify(|namespace| {
-            strip(namespace);
+            namespace.metadata.managed_fields = None;
             namespace.metadata.annotations = None;
         })
         .reflect(writer)
@@ -241,7 +198,7 @@ pub(super) fn spawn_namespaces(
             log_failure(&event, "Namespace");
             for change in event.iter().flat_map(|event| changes.of(event, labels)) {
                 let (_, name) = change.key().clone();
-                tell(&Referent { kind: ReferentKind::Namespace, namespace: String::new(), name });
+                tell(&Referent::new(ReferentKind::Namespace, "", &name));
             }
             ready(())
         });
@@ -288,14 +245,20 @@ fn readable<K: Resource<DynamicType = ()>>(
             None
         }
     };
-    match event {
-        Ok(Event::Apply(guard)) => open(guard).map(|object| Ok(Event::Apply(object))),
-        Ok(Event::Delete(guard)) => open(guard).map(|object| Ok(Event::Delete(object))),
-        Ok(Event::InitApply(guard)) => open(guard).map(|object| Ok(Event::InitApply(object))),
-        Ok(Event::Init) => Some(Ok(Event::Init)),
-        Ok(Event::InitDone) => Some(Ok(Event::InitDone)),
-        Err(failure) => Some(Err(failure)),
-    }
+    each(event, open)
+}
+
+/// The same event about what becomes of its object; none about an object of which nothing becomes.
+fn each<A, B>(event: Result<Event<A>, Error>, become_: impl Fn(A) -> Option<B>) -> Option<Result<Event<B>, Error>> {
+    event
+        .map(|event| match event {
+            Event::Apply(object) => become_(object).map(Event::Apply),
+            Event::Delete(object) => become_(object).map(Event::Delete),
+            Event::InitApply(object) => become_(object).map(Event::InitApply),
+            Event::Init => Some(Event::Init),
+            Event::InitDone => Some(Event::InitDone),
+        })
+        .transpose()
 }
 
 fn config() -> Config {
@@ -304,8 +267,13 @@ fn config() -> Config {
 
 /// More than two thirds of an object in the cache are of no use to us.
 fn strip<K: Resource>(object: &mut K) {
-    object.managed_fields_mut().clear();
-    object.annotations_mut().remove(LAST_APPLIED);
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    metadata.owner_references = None;
+    metadata.labels = None;
+    let mut annotations = metadata.annotations.take().unwrap_or_default();
+    annotations.retain(|name, _| WISHES.contains(&name.as_str()));
+    metadata.annotations = (!annotations.is_empty()).then_some(annotations);
 }
 
 /// Our own writes, to status and finalizers, are no reason for a pass: the pass that made them went on by itself.
@@ -316,17 +284,17 @@ fn changed_by_people<K: Resource + 'static>() -> impl Predicate<K> {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::Secret;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
     use serde_json::{Value, json};
     use wiremock::matchers::{any, query_param};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::api::RELEASE;
 
-    fn laden(api_version: &str, kind: &str, rest: &Value) -> Value {
+    pub(super) fn laden(api_version: &str, kind: &str, rest: &Value) -> Value {
         let fields = serde_json::to_value(ManagedFieldsEntry::default()).unwrap();
-        let annotations = json!({ LAST_APPLIED: "{}", "theirs": "value" });
+        let annotations = json!({ RELEASE: "true", "theirs": "value" });
         let mut object = json!({
             "apiVersion": api_version, "kind": kind,
             "metadata": {
@@ -339,7 +307,7 @@ mod tests {
     }
 
     /// An API server with one object; its watches say nothing.
-    async fn api_server(object: Value) -> (MockServer, Client) {
+    pub(super) async fn api_server(object: Value) -> (MockServer, Client) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = MockServer::start().await;
         let silent = ResponseTemplate::new(200).set_delay(std::time::Duration::from_mins(1));
@@ -358,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cache_of_users_holds_neither_managed_fields_nor_the_applied_manifest() {
+    async fn the_cache_of_users_holds_of_the_metadata_what_a_pass_may_ask_for() {
         let user = laden("keycloakuser.dev/v1alpha1", "KeycloakUser", &json!({ "spec": { "username": "laden" } }));
         let (_server, client) = api_server(user).await;
         let claims = Arc::new(Claims::of_lists(1));
@@ -368,18 +336,8 @@ mod tests {
             () = stream.for_each(|_| ready(())) => panic!("the watch has ended"),
         }
         let cached = reader.find(|_| true).unwrap();
-        assert!(cached.managed_fields().is_empty());
-        assert_eq!(cached.annotations().keys().collect::<Vec<_>>(), ["theirs"]);
-    }
-
-    #[tokio::test]
-    async fn the_cache_of_secrets_holds_names_and_versions_alone() {
-        let (_server, client) = api_server(laden("v1", "PartialObjectMetadata", &json!({}))).await;
-        let mut tasks = JoinSet::new();
-        let reader = spawn_metadata::<Secret>(Api::all(client), ReferentKind::Secret, |_| (), &mut tasks);
-        reader.wait_until_ready().await.unwrap();
-        let cached = reader.find(|_| true).unwrap();
-        assert_eq!(version(&*cached), "1");
-        assert!(cached.managed_fields().is_empty() && cached.annotations().is_empty() && cached.labels().is_empty());
+        assert!(cached.managed_fields().is_empty() && cached.labels().is_empty());
+        assert_eq!(cached.annotations().keys().collect::<Vec<_>>(), [RELEASE]);
+        assert_eq!(cached.unpack().unwrap().spec.username, "laden");
     }
 }

@@ -1,17 +1,27 @@
 //! Who refers to what, so that a changed Secret, account or role wakes the users that it concerns and no others.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
+use kube::ResourceExt;
+
+use crate::controller::index::Index;
+use crate::controller::pool::{Text, shared};
 use crate::domain::Touched;
 
 /// An object that others refer to, by kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::controller) struct Referent {
     pub(in crate::controller) kind: ReferentKind,
-    pub(in crate::controller) namespace: String,
-    pub(in crate::controller) name: String,
+    pub(in crate::controller) namespace: Text,
+    pub(in crate::controller) name: Text,
+}
+
+impl Referent {
+    /// That object; the namespace is empty where there is none.
+    pub(in crate::controller) fn new(kind: ReferentKind, namespace: &str, name: &str) -> Self {
+        Self { kind, namespace: shared(namespace), name: shared(name) }
+    }
 }
 
 /// Kinds of object that others refer to.
@@ -36,18 +46,28 @@ pub(in crate::controller) enum ReferentKind {
 
 impl From<Touched> for Referent {
     fn from(touched: Touched) -> Self {
-        let (kind, name) = match touched {
-            Touched::Account(id) => (ReferentKind::Account, id.as_str().to_owned()),
-            Touched::Group(id) => (ReferentKind::Group, id.as_str().to_owned()),
-            Touched::Role(id) => (ReferentKind::Role, id.as_str().to_owned()),
-            Touched::RoleNamed(name) => (ReferentKind::RoleNamed, name),
+        let (kind, name) = match &touched {
+            Touched::Account(id) => (ReferentKind::Account, id.as_str()),
+            Touched::Group(id) => (ReferentKind::Group, id.as_str()),
+            Touched::Role(id) => (ReferentKind::Role, id.as_str()),
+            Touched::RoleNamed(name) => (ReferentKind::RoleNamed, name.as_str()),
         };
-        Self { kind, namespace: String::new(), name }
+        Self::new(kind, "", name)
     }
 }
 
 /// Namespace and name of an object that refers to others.
-pub(in crate::controller) type Referrer = (String, String);
+pub(in crate::controller) type Referrer = (Text, Text);
+
+/// An object as one that refers to others.
+pub(in crate::controller) fn referrer_of(object: &impl kube::Resource) -> Referrer {
+    referrer(object.meta().namespace.as_deref().unwrap_or_default(), &object.name_any())
+}
+
+/// The object of that name; the namespace is empty where there is none.
+pub(in crate::controller) fn referrer(namespace: &str, name: &str) -> Referrer {
+    (shared(namespace), shared(name))
+}
 
 /// A two-way map between objects and what they refer to. As large as the objects that exist.
 #[derive(Debug, Default)]
@@ -55,8 +75,8 @@ pub(in crate::controller) struct References(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    referents: HashMap<Referrer, HashSet<Referent>>,
-    referrers: HashMap<Referent, BTreeSet<Referrer>>,
+    referents: HashMap<Referrer, Box<[Referent]>>,
+    referrers: Index<Referent, Referrer>,
 }
 
 impl References {
@@ -65,9 +85,9 @@ impl References {
         let mut maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         maps.remove(referrer);
         for referent in &referents {
-            maps.referrers.entry(referent.clone()).or_default().insert(referrer.clone());
+            maps.referrers.insert(referent.clone(), referrer.clone());
         }
-        maps.referents.insert(referrer.clone(), referents);
+        maps.referents.insert(referrer.clone(), referents.into_iter().collect());
     }
 
     /// Forgets an object that is gone.
@@ -78,19 +98,14 @@ impl References {
     /// Who refers to that object.
     pub(super) fn referrers(&self, referent: &Referent) -> Vec<Referrer> {
         let maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        maps.referrers.get(referent).into_iter().flatten().cloned().collect()
+        maps.referrers.get(referent).cloned().collect()
     }
 }
 
 impl Maps {
     fn remove(&mut self, referrer: &Referrer) {
         for referent in self.referents.remove(referrer).unwrap_or_default() {
-            if let Some(set) = self.referrers.get_mut(&referent) {
-                set.remove(referrer);
-                if set.is_empty() {
-                    self.referrers.remove(&referent);
-                }
-            }
+            self.referrers.remove(&referent, referrer);
         }
     }
 }
@@ -100,7 +115,7 @@ mod tests {
     use super::*;
 
     fn secret(name: &str) -> Referent {
-        Referent { kind: ReferentKind::Secret, namespace: "ns".into(), name: name.into() }
+        Referent::new(ReferentKind::Secret, "ns", name)
     }
 
     fn user(name: &str) -> Referrer {

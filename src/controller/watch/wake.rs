@@ -9,28 +9,31 @@ use kube::runtime::reflector::{Lookup, ObjectRef};
 use super::references::{References, Referent, ReferentKind, Referrer};
 use crate::api::{self, ConnectionAuth, KeycloakConnectionSpec, KeycloakUser, ObjectKind};
 use crate::controller::connection::kind::ConnectionKind;
-use crate::controller::context::key_of;
+use crate::controller::due::Due;
+use crate::controller::pool::Text;
 use crate::domain::{ObjectId, Touched, UserId};
 
 /// The users of one scope.
 pub(in crate::controller) struct WakeUsers {
-    pub(in crate::controller) sender: UnboundedSender<ObjectRef<KeycloakUser>>,
+    pub(in crate::controller) sender: UnboundedSender<Referrer>,
     pub(in crate::controller) references: References,
+    /// When each is looked at again.
+    pub(in crate::controller) due: Due,
     /// Those whose account somebody else has touched, until it is looked at.
     touched: Mutex<HashSet<Referrer>>,
 }
 
 impl WakeUsers {
     /// Those of a scope of which nothing is known yet.
-    pub(in crate::controller) fn new(sender: UnboundedSender<ObjectRef<KeycloakUser>>) -> Self {
-        Self { sender, references: References::default(), touched: Mutex::default() }
+    pub(in crate::controller) fn new(sender: UnboundedSender<Referrer>) -> Self {
+        Self { sender, references: References::default(), due: Due::default(), touched: Mutex::default() }
     }
 
     /// Wakes all whom what was done in Keycloak concerns.
     pub(in crate::controller) fn touched(&self, what: Touched) {
-        for (namespace, name) in self.references.referrers(&Referent::from(what)) {
-            self.marked().insert((namespace.clone(), name.clone()));
-            send(&self.sender, &namespace, &name);
+        for user in self.references.referrers(&Referent::from(what)) {
+            self.marked().insert(user.clone());
+            self.wake(&user);
         }
     }
 
@@ -46,14 +49,20 @@ impl WakeUsers {
     /// Forgets a user that is gone.
     pub(super) fn gone(&self, user: &Referrer) {
         self.references.remove(user);
+        self.due.set(user.clone(), None);
         self.take_touched(user);
     }
 
     /// Wakes all who refer to that object.
     pub(in crate::controller) fn changed(&self, referent: &Referent) {
-        for (namespace, name) in self.references.referrers(referent) {
-            send(&self.sender, &namespace, &name);
+        for user in self.references.referrers(referent) {
+            self.wake(&user);
         }
+    }
+
+    /// Wakes that user. A receiver that is gone belongs to a controller that has stopped.
+    pub(in crate::controller) fn wake(&self, user: &Referrer) {
+        drop(self.sender.unbounded_send(user.clone()));
     }
 }
 
@@ -74,12 +83,12 @@ impl<K: ConnectionKind> WakeConnections<K> {
     }
 
     /// Wakes the users of a connection.
-    pub(super) fn users_of(&self, namespace: String, name: String) {
+    pub(super) fn users_of(&self, namespace: Text, name: Text) {
         self.referrers_of(&Referent { kind: K::REFERENT, namespace, name });
     }
 
     /// Wakes the users of a connection that are being deleted.
-    pub(super) fn waiting_users_of(&self, namespace: String, name: String) {
+    pub(super) fn waiting_users_of(&self, namespace: Text, name: Text) {
         self.referrers_of(&Referent { kind: ReferentKind::Allowance, namespace, name });
     }
 
@@ -98,31 +107,22 @@ fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, namespa
 
 /// What a user refers to.
 pub(super) fn user_referents(user: &KeycloakUser) -> HashSet<Referent> {
-    let (namespace, _) = key_of(user);
-    let secrets = user.spec.credentials.iter().map(|credential| Referent {
-        kind: ReferentKind::Secret,
-        namespace: namespace.clone(),
-        name: credential.value_from.secret_key_ref.name.clone(),
-    });
-    let name = user.spec.connection_ref.name.clone();
-    let allowance = user.metadata.deletion_timestamp.as_ref().map(|_| Referent {
-        kind: ReferentKind::Allowance,
-        namespace: match user.spec.connection_ref.kind {
-            api::ConnectionKind::KeycloakConnection => namespace.clone(),
-            api::ConnectionKind::ClusterKeycloakConnection => String::new(),
-        },
-        name: name.clone(),
-    });
-    let connection = match user.spec.connection_ref.kind {
-        api::ConnectionKind::KeycloakConnection => {
-            vec![Referent { kind: ReferentKind::Connection, namespace: namespace.clone(), name }]
-        }
-        // Whether it may be used depends on the labels of the namespace.
-        api::ConnectionKind::ClusterKeycloakConnection => vec![
-            Referent { kind: ReferentKind::ClusterConnection, namespace: String::new(), name },
-            Referent { kind: ReferentKind::Namespace, namespace: String::new(), name: namespace.clone() },
-        ],
+    let namespace = user.metadata.namespace.as_deref().unwrap_or_default();
+    let secrets =
+        user.spec.credentials.iter().map(|credential| {
+            Referent::new(ReferentKind::Secret, namespace, &credential.value_from.secret_key_ref.name)
+        });
+    let name = &user.spec.connection_ref.name;
+    let (kind, home) = match user.spec.connection_ref.kind {
+        api::ConnectionKind::KeycloakConnection => (ReferentKind::Connection, namespace),
+        api::ConnectionKind::ClusterKeycloakConnection => (ReferentKind::ClusterConnection, ""),
     };
+    let is_deleted = user.metadata.deletion_timestamp.is_some();
+    let allowance = is_deleted.then(|| Referent::new(ReferentKind::Allowance, home, name));
+    // Whether a shared connection may be used depends on the labels of the namespace.
+    let is_shared = kind == ReferentKind::ClusterConnection;
+    let labelled = is_shared.then(|| Referent::new(ReferentKind::Namespace, "", namespace));
+    let connection = std::iter::once(Referent::new(kind, home, name)).chain(labelled);
     secrets.chain(connection).chain(allowance).chain(in_keycloak(user)).collect()
 }
 
@@ -150,13 +150,9 @@ pub(super) fn connection_referents(spec: &KeycloakConnectionSpec, namespace: &st
             ObjectKind::ConfigMap => ReferentKind::ConfigMap,
             ObjectKind::Secret => ReferentKind::Secret,
         };
-        Referent { kind, namespace: namespace.to_owned(), name: tls.ca_ref.name.clone() }
+        Referent::new(kind, namespace, &tls.ca_ref.name)
     });
-    let login = secret_names(&spec.auth).map(|name| Referent {
-        kind: ReferentKind::Secret,
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    });
+    let login = secret_names(&spec.auth).map(|name| Referent::new(ReferentKind::Secret, namespace, name));
     login.chain(authorities).collect()
 }
 
