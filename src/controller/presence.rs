@@ -21,7 +21,7 @@ pub(super) fn connection_gone(
     let (realms, brakes) = (Arc::clone(realms), Arc::clone(brakes));
     let (observers, backoff) = (Arc::clone(observers), Arc::clone(backoff));
     move |name, uid| {
-        observers.forget(name);
+        observers.gone(name);
         realms.forget(name);
         brakes.connection_gone(uid);
         backoff.forget(uid);

@@ -128,6 +128,8 @@ pub struct Cursor {
     newest_of_whole: Option<i64>,
     /// So many polls more read the short overlap.
     short_polls: u8,
+    /// Nobody was looked at before.
+    looked_at_since: i64,
 }
 
 /// How far a feed has been read. It outlives the process.
@@ -146,6 +148,8 @@ pub struct Position {
 pub struct Seen {
     /// Whom or what somebody else has changed.
     pub touched: BTreeSet<Touched>,
+    /// Whom or what somebody had changed, perhaps this operator itself, before anybody was looked at.
+    pub touched_before: BTreeSet<Touched>,
     /// Events may be missing: everything is to be looked at.
     pub gap: bool,
 }
@@ -165,12 +169,20 @@ impl Cursor {
         Self { newest, newest_of_whole: newest, ..Self::default() }
     }
 
+    /// Nobody was looked at before that moment, by the server's clock, and everybody is since: what was done well before is
+    /// told apart.
+    pub fn nobody_was_looked_at_before(&mut self, moment: i64) {
+        self.looked_at_since = moment.saturating_sub(SHORT_OVERLAP);
+    }
+
     /// Goes on where another cursor has been: whatever it may not have seen is new.
     #[must_use]
     pub fn resume(Position { time, id, complete_until }: Position) -> Self {
         let known = id.into_iter().map(|id| (time, id)).collect();
-        let newest = (time > 0).then_some(time);
-        Self { known, complete_until: complete_until.min(time), ..Self::at(newest) }
+        let (newest, complete_until) = ((time > 0).then_some(time), complete_until.min(time));
+        // Of a feed that was read with the short overlap, what is complete ends before the newest event by more than that.
+        let until_whole = (complete_until > 0).then(|| complete_until.saturating_add(FEED_OVERLAP).min(time));
+        Self { known, complete_until, newest_of_whole: until_whole.or(newest), ..Self::at(newest) }
     }
 
     /// How far the feed has been read, if the server's clock showed that when the whole overlap was last read. Without a
@@ -219,13 +231,19 @@ impl Cursor {
         let is_known = |event: &FeedEvent| self.known.contains(&(event.time, event.id.clone()));
         let mut gap =
             newest_known.is_some_and(|newest| !events.iter().filter(|event| event.time == newest).any(is_known));
-        let (mut touched, is_long) = (BTreeSet::new(), events.len() >= FEED_PAGE);
+        let (mut touched, mut touched_before) = (BTreeSet::new(), BTreeSet::new());
+        let is_long = events.len() >= FEED_PAGE;
         if gap {
             self.known.clear();
         }
         for event in events {
             self.newest = self.newest.max(Some(event.time));
-            if self.known.insert((event.time, event.id.clone())) && !is_own(&event) {
+            if !self.known.insert((event.time, event.id.clone())) || is_own(&event) {
+                continue;
+            }
+            if event.time < self.looked_at_since {
+                touched_before.extend(event.touched);
+            } else {
                 gap |= event.replaces;
                 touched.extend(event.touched);
             }
@@ -238,7 +256,7 @@ impl Cursor {
         }
         let from = self.begin_of_whole();
         self.known.retain(|(time, _)| *time >= from);
-        Seen { touched, gap }
+        Seen { touched, touched_before, gap }
     }
 }
 

@@ -48,10 +48,10 @@ fn each_event_is_new_once() {
     let mut cursor = Cursor::at(None);
     assert_eq!(poll(&mut cursor, &[]), Seen::default());
     let mut events = vec![event(1, 1000)];
-    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(1)].into(), gap: false });
+    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(1)].into(), gap: false, ..Seen::default() });
     assert_eq!(poll(&mut cursor, &events), Seen::default());
     events.push(event(2, 1000));
-    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(2)].into(), gap: false });
+    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(2)].into(), gap: false, ..Seen::default() });
 }
 
 #[test]
@@ -81,7 +81,10 @@ fn events_of_this_process_wake_nobody() {
 fn deleted_events_are_a_gap_once() {
     let mut cursor = Cursor::at(None);
     poll(&mut cursor, &[event(1, 1000), event(2, 2000)]);
-    assert_eq!(poll(&mut cursor, &[event(3, 3000)]), Seen { touched: [account(3)].into(), gap: true });
+    assert_eq!(
+        poll(&mut cursor, &[event(3, 3000)]),
+        Seen { touched: [account(3)].into(), gap: true, ..Seen::default() }
+    );
     assert_eq!(poll(&mut cursor, &[event(3, 3000)]), Seen::default());
     assert!(poll(&mut cursor, &[]).gap);
     assert!(!poll(&mut cursor, &[]).gap);
@@ -91,7 +94,10 @@ fn deleted_events_are_a_gap_once() {
 fn what_was_replaced_is_a_gap_once_for_its_end_makes_no_event() {
     let mut cursor = Cursor::at(None);
     let events = [event(1, 1000), FeedEvent { replaces: true, ..event(2, 2000) }];
-    assert_eq!(poll(&mut cursor, &events), Seen { touched: [account(1), account(2)].into(), gap: true });
+    assert_eq!(
+        poll(&mut cursor, &events),
+        Seen { touched: [account(1), account(2)].into(), gap: true, ..Seen::default() }
+    );
     assert_eq!(poll(&mut cursor, &events), Seen::default());
 }
 
@@ -224,9 +230,34 @@ fn a_cursor_that_resumes_misses_nothing_and_notices_what_was_deleted() {
     events.extend([event(3, 200_000), event(4, 300_000)]);
     let mut after = Cursor::resume(before.position(None));
     let seen = poll(&mut after, &events);
-    assert_eq!(seen, Seen { touched: [account(3), account(4)].into(), gap: false });
+    assert_eq!(seen, Seen { touched: [account(3), account(4)].into(), gap: false, ..Seen::default() });
     let deleted = [event(4, 300_000)];
     assert!(poll(&mut Cursor::resume(before.position(None)), &deleted).gap, "the event of the position is gone");
+}
+
+#[test]
+fn a_cursor_that_resumes_in_a_busy_feed_finds_what_came_late_before_the_restart() {
+    let mut before = Cursor::at(None);
+    let mut events: Vec<FeedEvent> = (0..FEED_PAGE).map(|id| event(id, 1_000_000)).collect();
+    poll(&mut before, &events);
+    // So long after the last poll of the whole overlap; the polls between read the short one.
+    events.push(event(1000, 1_030_000));
+    poll(&mut before, &events);
+    events.push(event(1001, 1_000_000 - FEED_OVERLAP + 1));
+    poll(&mut before, &events);
+    let mut after = Cursor::resume(before.position(Some(1_000_001)));
+    assert!(poll(&mut after, &events).touched.contains(&account(1001)));
+}
+
+#[test]
+fn what_was_done_before_anybody_was_looked_at_is_told_apart() {
+    let mut cursor = Cursor::at(Some(100_000));
+    cursor.nobody_was_looked_at_before(100_000);
+    let events = [event(1, 70_000), event(2, 100_000 - SHORT_OVERLAP - 1), event(3, 100_000 - SHORT_OVERLAP)];
+    let seen = poll(&mut cursor, &events);
+    let expected = Seen { touched: [account(3)].into(), touched_before: [account(1), account(2)].into(), gap: false };
+    assert_eq!(seen, expected);
+    assert_eq!(poll(&mut cursor, &events), Seen::default(), "each is new once");
 }
 
 #[test]
@@ -234,7 +265,7 @@ fn a_feed_without_events_has_a_position_too() {
     let mut before = Cursor::at(None);
     poll(&mut before, &[]);
     let seen = poll(&mut Cursor::resume(before.position(None)), &[event(1, 1000)]);
-    assert_eq!(seen, Seen { touched: [account(1)].into(), gap: false });
+    assert_eq!(seen, Seen { touched: [account(1)].into(), gap: false, ..Seen::default() });
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use awaited::{AwaitedName, Wake};
 pub use census::{Census, Sighting};
 pub use directory::{Directory, Use};
-pub use observer::Observer;
+pub use observer::{Observer, Start};
 pub use registry::{ConnectionName, RealmRegistry};
 
 use tokio::time::Instant;

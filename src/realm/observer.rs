@@ -20,16 +20,24 @@ pub struct Observer {
     gap: bool,
     /// The server's time at the last poll of the whole overlap.
     polled_at: Option<i64>,
-    /// Nobody was looked at before.
-    began: Instant,
+    start: Start,
+}
+
+/// What was before the first poll.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Nobody was looked at before, and everybody is since.
+    pub looked_at_since: Instant,
+    /// The feed was not seen to be off since then.
+    pub was_on: bool,
 }
 
 impl Observer {
     /// Goes on from that place in the feed. Without one it begins with what came shortly before now; what was before
-    /// counts as missing, unless it is also before `began`, since when whoever was looked at was looked at.
+    /// counts as missing, unless all of it was also before anybody was looked at.
     #[must_use]
-    pub fn new(feed: Feed, position: Option<Position>, began: Instant) -> Self {
-        Self { feed, gap: false, cursor: position.map(Cursor::resume), polled_at: None, began }
+    pub fn new(feed: Feed, position: Option<Position>, start: Start) -> Self {
+        Self { feed, gap: false, cursor: position.map(Cursor::resume), polled_at: None, start }
     }
 
     /// The feed that it follows.
@@ -55,17 +63,20 @@ impl Observer {
     }
 
     async fn read_on(&mut self, client: &Client) -> Result<Seen, KeycloakError> {
+        let since = self.start.looked_at_since.elapsed();
         if self.cursor.is_none() {
-            let is_covered = self.began.elapsed() < OVERLAP;
             self.cursor = Some(Cursor::at(client.newest_event(self.feed).await?));
-            self.gap = !is_covered;
+            self.gap = !self.start.was_on || since >= OVERLAP;
         }
         let cursor = self.cursor.get_or_insert_default();
         let server_time = client.server_time();
-        if let Some(now) = server_time
-            && cursor.is_ahead_of(now)
-        {
-            (*cursor, self.gap) = (Cursor::at(Some(now)), true);
+        if let Some(now) = server_time {
+            if cursor.is_ahead_of(now) {
+                (*cursor, self.gap) = (Cursor::at(Some(now)), true);
+            }
+            if self.polled_at.is_none() {
+                cursor.nobody_was_looked_at_before(now.saturating_sub(milliseconds(since)));
+            }
         }
         let is_whole = cursor.reads_whole();
         let mut seen = Self::read(self.feed, client, cursor).await?;
@@ -92,6 +103,10 @@ impl Observer {
             }
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use wiremock::matchers::{any, path_regex};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -57,7 +59,9 @@ impl Respond for Script {
 async fn scripted() -> (MockServer, Script, Realm) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (server, script) = (MockServer::start().await, Script::default());
-    let token = ResponseTemplate::new(200).set_body_json(json!({ "access_token": "token", "expires_in": 60 }));
+    let claims = URL_SAFE_NO_PAD.encode(json!({ "iat": NOW / 1000 }).to_string());
+    let token = json!({ "access_token": format!("header.{claims}.signature"), "expires_in": 60 });
+    let token = ResponseTemplate::new(200).set_body_json(token);
     Mock::given(path_regex("/token$")).respond_with(token).mount(&server).await;
     Mock::given(any()).respond_with(script.clone()).mount(&server).await;
     let login = Login::ClientCredentials { id: "operator".to_owned(), secret: "secret".into() };
@@ -67,15 +71,22 @@ async fn scripted() -> (MockServer, Script, Realm) {
     (server, script, Realm::new(client))
 }
 
+const DAY: Duration = Duration::from_hours(24);
+
+/// Everybody was looked at for so long, with the feed on.
+fn since(time: Duration) -> Start {
+    Start { looked_at_since: Instant::now().checked_sub(time).unwrap(), was_on: true }
+}
+
 fn accounts<const N: usize>(ids: [&str; N]) -> Seen {
     let touched = ids.iter().map(|id| Touched::Account(UserId::parse(id).unwrap())).collect();
-    Seen { touched, gap: false }
+    Seen { touched, ..Seen::default() }
 }
 
 #[tokio::test]
 async fn three_hundred_events_of_one_millisecond_are_all_found() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), Instant::now());
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), since(DAY));
     script.write("before", NOW - 1);
     assert_eq!(observer.poll(&realm).await.unwrap(), accounts(["before"]));
     for number in 0..300 {
@@ -92,7 +103,7 @@ async fn three_hundred_events_of_one_millisecond_are_all_found() {
 #[tokio::test]
 async fn an_event_that_becomes_visible_behind_a_newer_one_is_found() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), Instant::now());
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), since(DAY));
     script.write("first", NOW - 2 * FEED_OVERLAP);
     observer.poll(&realm).await.unwrap();
     script.write("newest", NOW);
@@ -108,7 +119,7 @@ async fn an_event_that_becomes_visible_behind_a_newer_one_is_found() {
 #[tokio::test]
 async fn an_event_without_a_path_concerns_nobody_and_hides_none() {
     let (_server, script, realm) = scripted().await;
-    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), Instant::now());
+    let mut observer = Observer::new(Feed::AdminEvents, Some(Position::default()), since(DAY));
     script.write("before", NOW);
     script.write_without_path(NOW);
     script.write("after", NOW);
@@ -118,10 +129,29 @@ async fn an_event_without_a_path_concerns_nobody_and_hides_none() {
 #[tokio::test]
 async fn what_was_before_is_missing_where_somebody_was_looked_at_long_ago() {
     let (_server, _, realm) = scripted().await;
-    let mut young = Observer::new(Feed::AdminEvents, None, Instant::now());
+    let mut young = Observer::new(Feed::AdminEvents, None, since(Duration::ZERO));
     assert!(!young.poll(&realm).await.unwrap().gap, "all that came since is read");
-    let long_ago = Instant::now().checked_sub(OVERLAP).unwrap();
-    let mut old = Observer::new(Feed::AdminEvents, None, long_ago);
+    let mut old = Observer::new(Feed::AdminEvents, None, since(OVERLAP));
     assert!(old.poll(&realm).await.unwrap().gap);
     assert!(!old.poll(&realm).await.unwrap().gap, "once");
+}
+
+#[tokio::test]
+async fn what_was_before_is_missing_where_the_feed_was_off_at_first() {
+    let (_server, _, realm) = scripted().await;
+    let mut observer = Observer::new(Feed::AdminEvents, None, Start { was_on: false, ..since(Duration::ZERO) });
+    assert!(observer.poll(&realm).await.unwrap().gap);
+}
+
+#[tokio::test]
+async fn what_was_done_before_anybody_was_looked_at_is_told_apart() {
+    let (_server, script, realm) = scripted().await;
+    script.write("before", NOW - 30_000);
+    script.write("since", NOW - 1000);
+    for position in [None, Some(Position { time: NOW - 30_000, id: None, complete_until: NOW - 60_000 })] {
+        let mut observer = Observer::new(Feed::AdminEvents, position, since(Duration::from_secs(5)));
+        let seen = observer.poll(&realm).await.unwrap();
+        let before = accounts(["before"]).touched;
+        assert_eq!(seen, Seen { touched_before: before, ..accounts(["since"]) });
+    }
 }

@@ -1,6 +1,7 @@
 //! What somebody changes in Keycloak is found by the realm's events. The periodic check is an hour away in all of these.
 
-use keycloak_user_operator::api::KeycloakConnection;
+use keycloak_user_operator::api::{KeycloakConnection, RECONCILE_REQUESTED_AT};
+use kube::api::{Patch, PatchParams};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -264,6 +265,27 @@ fn deleted_events_are_noticed_and_every_account_is_looked_at() {
         keycloak.edit_user("hidden", json!({ "lastName": "Roe" })).await;
         keycloak.change(Method::DELETE, "/admin-events", json!({})).await;
         keycloak.change(Method::PUT, "/events/config", json!({ "adminEventsEnabled": true })).await;
+        world.until_account("hidden", "put right", |account| account["lastName"] == "Doe").await;
+    });
+}
+
+#[test]
+fn what_was_changed_while_a_feed_was_off_is_found_when_it_is_switched_on() {
+    e2e_with("what_was_changed_while_a_feed_was_off", with_events(), async |world| {
+        let keycloak = &world.keycloak;
+        keycloak.change(Method::PUT, "/events/config", json!({ "adminEventsEnabled": false })).await;
+        world.connect(json!({ "sync": { "sweepInterval": "1h", "events": "Follow" } })).await;
+        let _operator = world.operator().await;
+        until_feed(&world, "AdminEventsFollowed", "EventsOff").await;
+        world.user("hidden", json!({ "username": "hidden", "lastName": "Doe" })).await;
+        world.until("hidden", "Synced").await;
+        keycloak.edit_user("hidden", json!({ "lastName": "Roe" })).await;
+        keycloak.change(Method::PUT, "/events/config", json!({ "adminEventsEnabled": true })).await;
+        // It has the connection looked at, and no user.
+        let asked = Patch::Merge(json!({ "metadata": { "annotations": { RECONCILE_REQUESTED_AT: "now" } } }));
+        let connections = world.api::<KeycloakConnection>();
+        connections.patch("default", &PatchParams::default(), &asked).await.expect("the connection");
+        until_feed(&world, "AdminEventsFollowed", "Following").await;
         world.until_account("hidden", "put right", |account| account["lastName"] == "Doe").await;
     });
 }

@@ -1,7 +1,7 @@
 //! What follows the feeds of events: one task for each connection that works, which wakes the users that an event
 //! concerns. It only says whom to look at; what is done comes of what the pass then reads.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::controller::watch::references::{Referent, ReferentKind};
 use crate::controller::watch::wake::WakeUsers;
 use crate::domain::{Position, Seen};
 use crate::keycloak::{Feed, KeycloakError, RecordedFeeds};
-use crate::realm::{ConnectionName, Observer, Realm};
+use crate::realm::{ConnectionName, Observer, Realm, Start};
 
 /// How often a feed is read.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -30,6 +30,8 @@ const LISTING_INTERVAL: Duration = Duration::from_millis(100);
 /// The tasks, by connection.
 pub(in crate::controller) struct Observers {
     running: Mutex<HashMap<ConnectionName, Running>>,
+    /// Those whose realm was asked what it records.
+    asked: Mutex<HashSet<ConnectionName>>,
     users: Vec<Arc<WakeUsers>>,
     claims: Arc<Claims>,
     began: Instant,
@@ -79,7 +81,7 @@ impl Drop for Running {
 impl Observers {
     /// Observers that wake these users, once all of them are known.
     pub(in crate::controller) fn new(users: Vec<Arc<WakeUsers>>, claims: Arc<Claims>) -> Self {
-        Self { running: Mutex::default(), users, claims, began: Instant::now() }
+        Self { running: Mutex::default(), asked: Mutex::default(), users, claims, began: Instant::now() }
     }
 
     /// Whether all that somebody else did while no operator ran has been told, and who was concerned was woken; `None`
@@ -124,6 +126,8 @@ impl Observers {
         feeds: RecordedFeeds,
         positions: &[(Feed, Position)],
     ) {
+        // A feed that is switched on later tells nothing of what was done before.
+        let is_first = self.asked().insert(connection.clone());
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(present) = running.get(connection)
             && present.feeds == feeds
@@ -138,8 +142,9 @@ impl Observers {
         info!(%connection, ?feeds, "following the events of the realm");
         let polls = Arc::new(Polls::default());
         let resumed = FEEDS.iter().all(|feed| feeds.has(*feed) && place(*feed, positions).is_some());
+        let start = Start { looked_at_since: self.began, was_on: is_first };
         let observers = FEEDS.into_iter().filter(|feed| feeds.has(*feed));
-        let observers = observers.map(|feed| Observer::new(feed, place(feed, positions), self.began)).collect();
+        let observers = observers.map(|feed| Observer::new(feed, place(feed, positions), start)).collect();
         let wake = Wake { name: connection.clone(), users: self.users.clone() };
         let (realm_of_task, polls_of_task, claims) = (Arc::clone(realm), Arc::clone(&polls), Arc::clone(&self.claims));
         let task = tokio::spawn(async move {
@@ -151,8 +156,18 @@ impl Observers {
         running.insert(connection.clone(), Running { realm: Arc::clone(realm), feeds, resumed, polls, task });
     }
 
+    /// Forgets a connection that is gone.
+    pub(in crate::controller) fn gone(&self, connection: &ConnectionName) {
+        self.forget(connection);
+        self.asked().remove(connection);
+    }
+
+    fn asked(&self) -> MutexGuard<'_, HashSet<ConnectionName>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Follows no feed of that connection any more.
-    pub(in crate::controller) fn forget(&self, connection: &ConnectionName) {
+    pub(super) fn forget(&self, connection: &ConnectionName) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
     }
 
@@ -209,6 +224,12 @@ impl Wake {
             debug!(connection = %self.name, %feed, ?touched, "changed by somebody else");
             for users in &self.users {
                 users.touched(touched.clone());
+            }
+        }
+        if !seen.touched_before.is_empty() {
+            debug!(connection = %self.name, %feed, count = seen.touched_before.len(), "changed before the start");
+            for users in &self.users {
+                users.touched_before(&seen.touched_before);
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::controller::context::{Context, key_of};
 use crate::controller::error::Error;
 use crate::controller::pool;
 use crate::controller::watch::references::referrer_of;
+use crate::controller::watch::wake::Touch;
 use crate::domain::{DesiredUser, Expiry, Right};
 use crate::realm::{Census, Sighting};
 
@@ -36,7 +37,12 @@ pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -
     }
     let id = draft.user_id.as_ref()?;
     let connection = dereference::connection(context, &key_of(user).0, &user.spec.connection_ref).await.ok()?;
-    if touched {
+    let must_be_read = match touched {
+        Some(Touch::Since) => true,
+        Some(Touch::Before) => needs_a_closer_look(user),
+        None => false,
+    };
+    if must_be_read {
         // What was seen before may be what it no longer is, and the pass that follows may have to be repeated.
         drop(connection.realm.census(id));
         return None;

@@ -1,6 +1,6 @@
 //! Who is woken when an object changes that others refer to.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
@@ -13,6 +13,9 @@ use crate::controller::due::Due;
 use crate::controller::pool::Text;
 use crate::domain::{ObjectId, Touched, UserId};
 
+/// To read so many accounts each by itself takes as many requests as to read ten thousand together.
+const MOST_BY_THEMSELVES: usize = 60;
+
 /// The users of one scope.
 pub(in crate::controller) struct WakeUsers {
     pub(in crate::controller) sender: UnboundedSender<Referrer>,
@@ -20,7 +23,16 @@ pub(in crate::controller) struct WakeUsers {
     /// When each is looked at again.
     pub(in crate::controller) due: Due,
     /// Those whose account somebody else has touched, until it is looked at.
-    touched: Mutex<HashSet<Referrer>>,
+    touched: Mutex<HashMap<Referrer, Touch>>,
+}
+
+/// When somebody has touched an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::controller) enum Touch {
+    /// Before this process looked at anybody: whatever it reads is what came of it.
+    Before,
+    /// Since then: what was read may be what the account no longer is.
+    Since,
 }
 
 impl WakeUsers {
@@ -32,17 +44,33 @@ impl WakeUsers {
     /// Wakes all whom what was done in Keycloak concerns.
     pub(in crate::controller) fn touched(&self, what: Touched) {
         for user in self.references.referrers(&Referent::from(what)) {
-            self.marked().insert(user.clone());
+            self.marked().insert(user.clone(), Touch::Since);
             self.wake(&user);
         }
     }
 
-    /// Whether somebody else has touched the account of that user since this was last asked.
-    pub(in crate::controller) fn take_touched(&self, user: &Referrer) -> bool {
+    /// Notes whom it concerns what was done in Keycloak before anybody was looked at. If they are few, they are woken to be
+    /// read each by itself; else they are read together with all others.
+    pub(in crate::controller) fn touched_before(&self, what: &BTreeSet<Touched>) {
+        let referents = what.iter().cloned().map(Referent::from);
+        let concerned: HashSet<_> = referents.flat_map(|referent| self.references.referrers(&referent)).collect();
+        let are_few = concerned.len() <= MOST_BY_THEMSELVES;
+        for user in concerned {
+            if are_few {
+                self.marked().insert(user.clone(), Touch::Since);
+                self.wake(&user);
+            } else {
+                self.marked().entry(user).or_insert(Touch::Before);
+            }
+        }
+    }
+
+    /// When somebody else has touched the account of that user, if it was since this was last asked.
+    pub(in crate::controller) fn take_touched(&self, user: &Referrer) -> Option<Touch> {
         self.marked().remove(user)
     }
 
-    fn marked(&self) -> MutexGuard<'_, HashSet<Referrer>> {
+    fn marked(&self) -> MutexGuard<'_, HashMap<Referrer, Touch>> {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
