@@ -28,21 +28,8 @@ pub async fn bench(plan: &Plan, converged: Converged, report: &mut Report) -> Co
     changed(plan, converged, report).await
 }
 
-/// Waits until the feeds are known to be complete beyond what was done before. Whoever was touched after that is looked at
-/// by itself at the next start, also where the operator did it.
-async fn until_told(stage: &Stage) {
-    loop {
-        let feeds = stage.world.connection_status().await.feeds;
-        if feeds.len() == 2 && feeds.iter().all(|feed| feed.complete_until == feed.time) {
-            return;
-        }
-        tokio::time::sleep(POLL).await;
-    }
-}
-
 async fn unchanged(plan: &Plan, Converged { stage, operator }: Converged, report: &mut Report) -> Converged {
     report::headline(&format!("restart with {} accounts unchanged", plan.users));
-    until_told(&stage).await;
     operator.stop().await;
     let before = writes(&stage).await;
     let operator = Running::start(plan, &stage);
@@ -61,7 +48,6 @@ async fn unchanged(plan: &Plan, Converged { stage, operator }: Converged, report
 
 async fn changed(plan: &Plan, Converged { stage, operator }: Converged, report: &mut Report) -> Converged {
     report::headline(&format!("restart with {EDITED} accounts edited and {CHANGED} resources changed"));
-    until_told(&stage).await;
     operator.stop().await;
     let edits = join_all((0..EDITED).map(|edit| Edit::of(edit).make(&stage, stage.edited(edit)))).await;
     join_all((0..CHANGED).map(|change| change_resource(&stage, change))).await;

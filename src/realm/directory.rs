@@ -12,9 +12,11 @@ use tokio::time::Instant;
 use crate::domain::{ObjectId, RealmKind, Right, RightGrants, RightName, RightRefusal, RightVerdict, RightsGraph};
 use crate::keycloak::{Client, ErrorKind, FoundGroup, FoundRole, Kept, KeycloakError, Operation, RealmDefaults};
 
-/// What is about to be given was judged no earlier than this before. Long enough that many accounts which are made at
-/// one time share the reads, too short for a person to change a role in between and give it.
+/// What is about to be given was judged no earlier than this before, where the server is quick. Long enough that many
+/// accounts which are made at one time share the reads, too short for a person to change a role in between and give it.
 const BEFORE_A_WRITE: Duration = Duration::from_millis(250);
+/// And where it is not: a tenth of the time at most is spent with reading what to judge by.
+const BEFORE_A_WRITE_AT_MOST: Duration = Duration::from_secs(1);
 /// What is there already is judged by what was read no earlier than this before.
 const OTHERWISE: Duration = Duration::from_mins(1);
 /// How long the defaults of a realm are taken for current.
@@ -40,13 +42,18 @@ pub enum Use {
 }
 
 impl Use {
-    fn oldest(self) -> Duration {
+    /// How old an answer may be that took so long to read.
+    fn oldest(self, took: Duration) -> Duration {
         match self {
             Self::Share => Duration::ZERO,
-            Self::Write => BEFORE_A_WRITE,
+            Self::Write => before_a_write(took),
             Self::Report => OTHERWISE,
         }
     }
+}
+
+fn before_a_write(took: Duration) -> Duration {
+    (10 * took).clamp(BEFORE_A_WRITE, BEFORE_A_WRITE_AT_MOST)
 }
 
 /// A right that exists.
@@ -73,7 +80,15 @@ enum Explored {
 }
 
 type Answer<T> = Result<T, KeycloakError>;
-type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Answer<Option<Node>>)>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Read>>>;
+
+/// What was read of a right.
+#[derive(Debug)]
+struct Read {
+    began: Instant,
+    took: Duration,
+    answer: Answer<Option<Node>>,
+}
 
 /// What is known of the names of a realm.
 #[derive(Debug, Default)]
@@ -157,9 +172,12 @@ impl Directory {
     /// Why no account is made: each one would administer Keycloak, by what the realm gives to all of them. Nothing is said
     /// where the connection's account may not read that.
     pub async fn refused_defaults(&self, client: &Client, grants: &RightGrants) -> Answer<Option<RightRefusal>> {
-        let read =
-            self.implied_defaults.get(async || Ok((Arc::new(self.read_defaults(client).await?), BEFORE_A_WRITE)));
-        match read.await {
+        let read = async || {
+            let began = Instant::now();
+            let read = self.read_defaults(client).await?;
+            Ok((Arc::new(read), before_a_write(began.elapsed())))
+        };
+        match self.implied_defaults.get(read).await {
             Ok(defaults) => {
                 let (names, graph) = defaults.as_ref();
                 let realm = RealmKind::of(client.realm());
@@ -267,15 +285,15 @@ impl Directory {
     async fn node(&self, client: &Client, name: &RightName, use_: Use) -> Answer<Option<Node>> {
         let (slot, asked) = (self.slot(name), Instant::now());
         let mut kept = slot.lock().await;
-        if let Some((read, answer)) = kept.as_ref() {
-            let oldest = if answer.is_ok() { use_.oldest() } else { FAILURE_LIFETIME };
-            if asked.saturating_duration_since(*read) <= oldest {
+        if let Some(Read { began, took, answer }) = kept.as_ref() {
+            let oldest = if answer.is_ok() { use_.oldest(*took) } else { FAILURE_LIFETIME };
+            if asked.saturating_duration_since(*began) <= oldest {
                 return answer.clone();
             }
         }
-        let started = Instant::now();
+        let began = Instant::now();
         let answer = self.read(client, name).await;
-        *kept = Some((started, answer.clone()));
+        *kept = Some(Read { began, took: began.elapsed(), answer: answer.clone() });
         answer
     }
 

@@ -66,3 +66,9 @@ async fn what_was_known_of_rights_is_looked_for_anew_when_it_is_forgotten() {
     }
     keycloak.verify().await;
 }
+
+#[test]
+fn what_takes_long_to_read_is_taken_for_current_for_longer_but_never_for_long() {
+    let milliseconds = |took| before_a_write(Duration::from_millis(took)).as_millis();
+    assert_eq!([0, 25, 50, 100, 5000].map(milliseconds), [250, 250, 500, 1000, 1000]);
+}
