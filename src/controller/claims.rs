@@ -270,7 +270,7 @@ impl Claim {
 
 impl Waker {
     /// A queue that is gone belongs to a controller that has stopped.
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         let _ = self.queue.unbounded_send(self.user.clone());
     }
 }

@@ -107,11 +107,6 @@ impl Context {
         Api::namespaced(self.shared.client.clone(), namespace)
     }
 
-    /// A user as the cache has it.
-    pub(super) fn user(&self, of: &ObjectRef<PackedUser>) -> Result<Option<KeycloakUser>, Error> {
-        self.users.get(of).map(|user| unpacked(&user)).transpose()
-    }
-
     /// Wakes that user when it is called.
     pub(super) fn waker(&self, user: &KeycloakUser) -> Wake {
         let (users, user) = (Arc::clone(&self.wake), referrer_of(user));

@@ -51,7 +51,7 @@ use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
 use passes::Passes;
 use presence::{connection_gone, user_gone, user_seen};
-use watch::references::{References, Referrer};
+use watch::references::{References, Referrer, referrer};
 use watch::retries::Retries;
 use watch::versions::Versions;
 use watch::wake::{WakeConnections, WakeUsers};
@@ -290,7 +290,14 @@ async fn watch_scope(
             |object, error, context| reconcile::report::after_error(&context, &object, error),
             Arc::clone(&context),
         )
-        .for_each(drain);
+        .for_each(|result| {
+            // One that went while it waited is called all the same.
+            if let Err(QueueError::ObjectNotFound(gone)) = &result {
+                let namespace = gone.namespace.as_deref().unwrap_or_default();
+                context.shared.passes.leave(&referrer(namespace, &gone.name));
+            }
+            drain(result)
+        });
     tokio::select! {
         () = in_order(&scope, &context, &waiting, connections, users) => Ended::Finished,
         Some(_) = caches.join_next() => Ended::CutOff,

@@ -6,7 +6,6 @@ use super::backoff::Backoff;
 use super::connection::brake::Brakes;
 use super::connection::observers::Observers;
 use super::context::Shared;
-use super::reconcile::lane;
 use crate::api::KeycloakUser;
 use crate::realm::{ConnectionName, RealmRegistry};
 
@@ -31,12 +30,7 @@ pub(super) fn connection_gone(
 /// What is noted of each user that exists.
 pub(super) fn user_seen(shared: &Arc<Shared>) -> impl Fn(&KeycloakUser) + use<> {
     let shared = Arc::clone(shared);
-    move |user: &KeycloakUser| {
-        shared.brakes.user_seen(user);
-        if lane::is_changed(user) {
-            shared.passes.overtake(user.metadata.uid.as_deref().unwrap_or_default());
-        }
-    }
+    move |user: &KeycloakUser| shared.brakes.user_seen(user)
 }
 
 /// What is forgotten with a user.

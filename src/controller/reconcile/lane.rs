@@ -10,9 +10,11 @@ use tokio::time::{sleep, timeout};
 
 use super::dereference;
 use crate::api::{ConditionType, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, SET_CREDENTIALS};
+use crate::controller::claims::Waker;
 use crate::controller::connection::brake::connection_name;
 use crate::controller::context::{Context, unpacked};
 use crate::controller::error::Error;
+use crate::controller::passes::Permit;
 use crate::controller::watch::packed::PackedUser;
 use crate::controller::watch::references::referrer_of;
 use crate::domain::Lane;
@@ -24,24 +26,26 @@ const CACHE_POLL: Duration = Duration::from_millis(20);
 /// And for how long.
 const CACHE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Makes a pass when its turn has come, in its lane.
+/// Makes a pass if its turn has come, in its lane; else the resource is woken when it has.
 pub(in crate::controller) async fn reconcile(user: Arc<PackedUser>, context: Arc<Context>) -> Result<Action, Error> {
-    let (connection, lane) = place(&context, &user)?;
-    let uid = user.uid().unwrap_or_default();
-    let Some(permit) = context.shared.passes.enter(connection, lane, &uid).await else {
-        return Ok(Action::requeue(Duration::ZERO));
-    };
-    let reference = ObjectRef::from_obj(&*user);
-    // It may have been changed while the pass waited, or have gone.
-    let latest = context.user(&reference)?.map_or_else(|| unpacked(&user), Ok)?;
-    let (result, written) = Box::pin(in_lane(lane, super::pass(latest, &context))).await;
+    let waker = Waker { user: referrer_of(&*user), queue: context.wake.sender.clone() };
+    let place = place(&context, &user).inspect_err(|_| context.shared.passes.leave(&waker.user));
+    let (connection, lane) = place?;
+    match context.shared.passes.enter(connection, lane, waker) {
+        Some(permit) => admitted(user, context, lane, permit).await,
+        None => Ok(Action::await_change()),
+    }
+}
+
+async fn admitted(user: Arc<PackedUser>, context: Arc<Context>, lane: Lane, permit: Permit) -> Result<Action, Error> {
+    let (result, written) = Box::pin(in_lane(lane, super::pass(unpacked(&user)?, &context))).await;
     drop(permit);
-    until_cached(&context, &reference, &written).await;
+    until_cached(&context, &ObjectRef::from_obj(&*user), &written).await;
     context.wake.due.set(referrer_of(&*user), result?);
     Ok(Action::await_change())
 }
 
-/// Where a pass waits. The user is not kept meanwhile: thousands may wait.
+/// Where the pass over a user belongs.
 fn place(context: &Context, user: &PackedUser) -> Result<(ConnectionName, Lane), Error> {
     let user = unpacked(user)?;
     Ok((connection_name(&user), of(context, &user)))
@@ -74,7 +78,7 @@ pub(super) fn of(context: &Context, user: &KeycloakUser) -> Lane {
 }
 
 /// Whether the resource is new, was changed, is being deleted or asks for something, and was not answered.
-pub(in crate::controller) fn is_changed(user: &KeycloakUser) -> bool {
+fn is_changed(user: &KeycloakUser) -> bool {
     let status = user.status.clone().unwrap_or_default();
     let asks = |annotation: &str, handled: &Option<String>| {
         let asked = user.annotations().get(annotation);
