@@ -1,5 +1,6 @@
 //! What somebody changes in Keycloak is found by the realm's events. The periodic check is an hour away in all of these.
 
+use k8s_openapi::jiff::Timestamp;
 use keycloak_user_operator::api::{KeycloakConnection, RECONCILE_REQUESTED_AT};
 use kube::api::{Patch, PatchParams};
 use reqwest::Method;
@@ -10,6 +11,8 @@ use crate::support::{
     with_events,
 };
 
+/// More than are read each by itself at a start.
+const MANY: u32 = 70;
 const READS: &str = r#"keycloak_requests_total{operation="get_user",status="2xx"}"#;
 
 async fn follow(world: &World) -> Operator {
@@ -266,6 +269,42 @@ fn deleted_events_are_noticed_and_every_account_is_looked_at() {
         keycloak.change(Method::DELETE, "/admin-events", json!({})).await;
         keycloak.change(Method::PUT, "/events/config", json!({ "adminEventsEnabled": true })).await;
         world.until_account("hidden", "put right", |account| account["lastName"] == "Doe").await;
+    });
+}
+
+#[test]
+fn accounts_that_were_made_shortly_before_a_restart_are_read_together() {
+    e2e_with("accounts_made_before_a_restart", with_events(), async |world| {
+        let operator = follow(&world).await;
+        let names: Vec<String> = (0..MANY).map(|index| format!("user-{index}")).collect();
+        for name in &names {
+            world.user(name, json!({ "username": name })).await;
+        }
+        for name in &names {
+            world.until(name, "Synced").await;
+        }
+        operator.stop().await;
+        // Clocks of servers are told in seconds, and events come late.
+        eventually("the newest event is old", async || {
+            let newest = newest_event(&world).await["time"].as_i64().expect("a time");
+            let age = Timestamp::now().as_millisecond() - newest;
+            if age > 5000 { Ok(()) } else { Err(age) }
+        })
+        .await;
+        let operator = world.operator().await;
+        eventually("all have been found as they were", async || {
+            let found = operator.metric(r#"keycloakuser_users{reason="Synced"}"#);
+            if found == f64::from(MANY) { Ok(()) } else { Err(found) }
+        })
+        .await;
+        // Once a later event was looked at, all before have been read.
+        world.keycloak.edit_user("user-0", json!({ "email": "x@example.com" })).await;
+        eventually("the edit was looked at", async || {
+            let read = operator.metric(READS);
+            if read > 0.0 { Ok(()) } else { Err(read) }
+        })
+        .await;
+        operator.stop_and(|operator| assert_eq!(operator.metric(READS), 1.0, "the one that was edited")).await;
     });
 }
 
