@@ -62,8 +62,10 @@ use crate::realm::RealmRegistry;
 
 /// Names us to the API server, as field manager and as reporter of events.
 const FIELD_MANAGER: &str = "keycloak-user-operator";
-/// How kube says that as many passes may run as there are: how many really do, `passes` says.
-const UNBOUNDED: u16 = 0;
+/// Most passes over users that kube has under way in one scope; it keeps room for as many as there ever were. How many of
+/// them run, `passes` says: sixteen connections with 32 passes in each lane would have to be without answers before another
+/// one is held up here.
+const MOST_UNDER_WAY: u16 = 1024;
 /// Longest time for one pass over one user.
 const PASS_LIMIT: Duration = Duration::from_mins(1);
 /// Longest time for writing down what a pass came to.
@@ -284,7 +286,7 @@ async fn watch_scope(
         )
         .for_each(drain);
     let woken_users = woken_users.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace));
-    let users = controller_of(changed_users, context.users.clone(), woken_users, UNBOUNDED, &shutdown)
+    let users = controller_of(changed_users, context.users.clone(), woken_users, MOST_UNDER_WAY, &shutdown)
         .run(
             reconcile::reconcile,
             |object, error, context| reconcile::report::after_error(&context, &object, error),
