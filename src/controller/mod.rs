@@ -51,6 +51,7 @@ use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
 use passes::Passes;
 use presence::{connection_gone, user_gone, user_seen};
+use watch::one_by_one;
 use watch::references::{References, Referrer, referrer};
 use watch::retries::Retries;
 use watch::versions::Versions;
@@ -325,9 +326,9 @@ fn controller_of<K>(
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
-    Controller::for_stream(changed, cache)
+    Controller::for_stream(one_by_one(changed), cache)
         .trigger_backoff(Retries::of_controller())
-        .reconcile_on(woken)
+        .reconcile_on(one_by_one(woken))
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }

@@ -261,6 +261,16 @@ fn each<A, B>(event: Result<Event<A>, Error>, become_: impl Fn(A) -> Option<B>) 
         .transpose()
 }
 
+/// kube's queue takes at once what is there, and keeps room for as many ever after: at a start for all.
+pub(super) fn one_by_one<T: Send + 'static>(
+    items: impl Stream<Item = T> + Send + 'static,
+) -> impl Stream<Item = T> + Send {
+    items.then(|item| async {
+        tokio::task::yield_now().await;
+        item
+    })
+}
+
 fn config() -> Config {
     Config::default().timeout(WATCH_SECONDS)
 }
@@ -284,6 +294,7 @@ fn changed_by_people<K: Resource + 'static>() -> impl Predicate<K> {
 
 #[cfg(test)]
 mod tests {
+    use futures::{poll, stream};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
     use serde_json::{Value, json};
     use wiremock::matchers::{any, query_param};
@@ -323,6 +334,16 @@ mod tests {
     fn wake() -> Arc<WakeUsers> {
         let (sender, _) = futures::channel::mpsc::unbounded();
         Arc::new(WakeUsers::new(sender))
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_what_is_there_gets_one_at_a_time() {
+        let mut items = std::pin::pin!(one_by_one(stream::iter(0..3)));
+        for expected in 0..3 {
+            assert!(poll!(items.next()).is_pending());
+            assert_eq!(items.next().await, Some(expected));
+        }
+        assert_eq!(items.next().await, None);
     }
 
     #[tokio::test]
