@@ -8,6 +8,8 @@ use crate::stage::Stage;
 
 /// So many accounts let the servers reach their speed.
 const WARM_UP: usize = 1000;
+/// Keycloak takes 44 ms of a core to hash a password.
+const MOST_WITH_PASSWORDS: usize = 10_000;
 /// Most of the time of the bare loop.
 const RATIO: f64 = 1.15;
 
@@ -20,7 +22,7 @@ pub struct Converged {
 impl Converged {
     pub async fn without_yardstick(plan: &Plan) -> Self {
         report::headline(&format!("{} accounts to look at", plan.users));
-        let stage = Stage::set("scale", plan.users, true).await;
+        let stage = Stage::set("scale", plan.users, plan.users <= MOST_WITH_PASSWORDS).await;
         let operator = Running::start(plan, &stage);
         operator.until_synced(plan.users).await;
         operator.until_settled(plan.users).await;
