@@ -1,6 +1,7 @@
 //! What other writers of YAML get wrong, row by row, and ours must not. Independent readers have the same strings in
 //! the end-to-end tests.
 
+use super::hostile_tests::assert_survives;
 use super::*;
 
 fn assert_all_survive<'t>(texts: impl IntoIterator<Item = &'t str>) {
