@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use futures::channel::mpsc::UnboundedSender;
 
 use super::index::Index;
+use super::namespaced_name::NamespacedName;
 use super::pool::{Text, shared};
 use super::reconcile::observe::mark_of;
-use super::watch::references::{Referrer, referrer_of};
 use crate::api::KeycloakUser;
 use crate::domain::{BirthMark, ObservedUser};
 
@@ -38,7 +38,7 @@ struct Claim {
     mark: BirthMark,
     /// The username that it declares, as Keycloak stores it.
     name: Text,
-    key: Referrer,
+    key: NamespacedName,
     /// Its generation, and whether it is deleted: what a pass found holds for as long as they stay.
     state: (Option<i64>, bool),
     found: Option<Finding>,
@@ -60,8 +60,8 @@ pub(super) struct Finding {
 /// Wakes a resource.
 #[derive(Clone, Debug)]
 pub(super) struct Waker {
-    pub(super) user: Referrer,
-    pub(super) queue: UnboundedSender<Referrer>,
+    pub(super) user: NamespacedName,
+    pub(super) queue: UnboundedSender<NamespacedName>,
 }
 
 /// Who else has a claim.
@@ -106,7 +106,7 @@ impl Claims {
             user_id: user.status.as_ref().and_then(|status| status.user_id.as_deref()).map(shared),
             mark: mark_of(user),
             name: shared(&user.spec.username.to_lowercase()),
-            key: referrer_of(user),
+            key: NamespacedName::of(user),
             state: (user.metadata.generation, user.metadata.deletion_timestamp.is_some()),
             found: None,
             realm: None,
@@ -219,7 +219,8 @@ impl Claims {
         if maps.missing > 0 {
             return Rival::Unknown;
         }
-        let mut of_name = maps.claims.iter().filter(|(_, claim)| *claim.key.0 == *namespace && *claim.key.1 == *name);
+        let key = NamespacedName::new(namespace, name);
+        let mut of_name = maps.claims.iter().filter(|(_, claim)| claim.key == key);
         of_name.next().map_or(Rival::None, |(uid, claim)| claim.owns(uid))
     }
 
@@ -263,8 +264,8 @@ impl Claim {
     }
 
     fn owns(&self, uid: &str) -> Rival {
-        let (namespace, name) = &self.key;
-        Rival::Known(Owner { uid: uid.to_owned(), namespace: namespace.to_string(), name: name.to_string() })
+        let (namespace, name) = (self.key.namespace().to_owned(), self.key.name().to_owned());
+        Rival::Known(Owner { uid: uid.to_owned(), namespace, name })
     }
 }
 

@@ -138,7 +138,7 @@ async fn who_waits_for_a_resource_is_woken_when_it_goes_or_changes() {
     use futures::{FutureExt, StreamExt};
     let claims = Claims::of_lists(0);
     let (queue, mut woken) = futures::channel::mpsc::unbounded();
-    let waker = Waker { user: ("ns".into(), "waits".into()), queue };
+    let waker = Waker { user: NamespacedName::new("ns", "waits"), queue };
     claims.set(&declaring("owner", EARLIER, Some(ID)));
     claims.wait("waits", "owner", waker.clone());
     assert!(woken.next().now_or_never().is_none());

@@ -19,9 +19,9 @@ use super::connection::observers::Observers;
 use super::credential_key::CredentialKeys;
 use super::error::{Error, within};
 use super::metrics::ControllerMetrics;
+use super::namespaced_name::NamespacedName;
 use super::passes::Passes;
 use super::watch::packed::PackedUser;
-use super::watch::references::referrer_of;
 use super::watch::versions::Versions;
 use super::watch::wake::WakeUsers;
 use crate::api::{KeycloakConnection, KeycloakUser};
@@ -109,7 +109,7 @@ impl Context {
 
     /// Wakes that user when it is called.
     pub(super) fn waker(&self, user: &KeycloakUser) -> Wake {
-        let (users, user) = (Arc::clone(&self.wake), referrer_of(user));
+        let (users, user) = (Arc::clone(&self.wake), NamespacedName::of(user));
         Wake::by(move || users.wake(&user))
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::watch::references::Referrer;
+use super::namespaced_name::NamespacedName;
 
 /// The resources of one scope. As large as those that exist.
 #[derive(Debug, Default)]
@@ -20,20 +20,20 @@ pub(super) struct Due {
 
 #[derive(Debug, Default)]
 struct Times {
-    of: HashMap<Referrer, Instant>,
-    in_order: BTreeSet<(Instant, Referrer)>,
+    of: HashMap<NamespacedName, Instant>,
+    in_order: BTreeSet<(Instant, NamespacedName)>,
 }
 
 impl Due {
     /// Replaces the time at which a resource is due; `None`: not before something happens to it.
-    pub(super) fn set(&self, resource: Referrer, wait: Option<Duration>) {
+    pub(super) fn set(&self, resource: NamespacedName, wait: Option<Duration>) {
         let at = wait.and_then(|wait| Instant::now().checked_add(wait));
         self.times().set(resource, at);
         self.changed.notify_one();
     }
 
     /// Waits until a resource is due; it is due once. One caller at a time.
-    pub(super) async fn next(&self) -> Referrer {
+    pub(super) async fn next(&self) -> NamespacedName {
         loop {
             let first = match self.times().take(Instant::now()) {
                 Ok(resource) => return resource,
@@ -55,7 +55,7 @@ impl Due {
 }
 
 impl Times {
-    fn set(&mut self, resource: Referrer, at: Option<Instant>) {
+    fn set(&mut self, resource: NamespacedName, at: Option<Instant>) {
         let before = match at {
             Some(at) => self.of.insert(resource.clone(), at),
             None => self.of.remove(&resource),
@@ -67,7 +67,7 @@ impl Times {
     }
 
     /// The first, if it is due; else when it will be.
-    fn take(&mut self, now: Instant) -> Result<Referrer, Option<Instant>> {
+    fn take(&mut self, now: Instant) -> Result<NamespacedName, Option<Instant>> {
         match self.in_order.first() {
             Some((at, _)) if *at > now => Err(Some(*at)),
             _ => {
@@ -88,8 +88,8 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn resource(name: &str) -> Referrer {
-        ("ns".into(), name.into())
+    fn resource(name: &str) -> NamespacedName {
+        NamespacedName::new("ns", name)
     }
 
     #[tokio::test(start_paused = true)]

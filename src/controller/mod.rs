@@ -13,6 +13,7 @@ mod due;
 mod error;
 mod index;
 mod metrics;
+mod namespaced_name;
 mod passes;
 mod pool;
 mod presence;
@@ -49,10 +50,11 @@ use connection::kind::ConnectionKind;
 use connection::observers::Observers;
 use context::{Context, Shared, key_of};
 use credential_key::CredentialKeys;
+use namespaced_name::NamespacedName;
 use passes::Passes;
 use presence::{connection_gone, user_gone, user_seen};
 use watch::one_by_one;
-use watch::references::{References, Referrer, referrer};
+use watch::references::References;
 use watch::retries::Retries;
 use watch::versions::Versions;
 use watch::wake::{WakeConnections, WakeUsers};
@@ -215,7 +217,7 @@ impl ReadyCount {
     }
 }
 
-type WokenUsers = (Arc<WakeUsers>, UnboundedReceiver<Referrer>);
+type WokenUsers = (Arc<WakeUsers>, UnboundedReceiver<NamespacedName>);
 
 /// Both ends of what wakes the users of a scope.
 fn wake_users() -> WokenUsers {
@@ -286,7 +288,7 @@ async fn watch_scope(
             Arc::clone(&context),
         )
         .for_each(drain);
-    let woken_users = woken_users.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace));
+    let woken_users = woken_users.map(|user| ObjectRef::new(user.name()).within(user.namespace()));
     let users = controller_of(changed_users, context.users.clone(), woken_users, MOST_UNDER_WAY, &shutdown)
         .run(
             reconcile::reconcile,
@@ -297,7 +299,7 @@ async fn watch_scope(
             // One that went while it waited is called all the same.
             if let Err(QueueError::ObjectNotFound(gone)) = &result {
                 let namespace = gone.namespace.as_deref().unwrap_or_default();
-                context.shared.passes.leave(&referrer(namespace, &gone.name));
+                context.shared.passes.leave(&NamespacedName::new(namespace, &gone.name));
             }
             drain(result)
         });

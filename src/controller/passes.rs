@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::claims::Waker;
-use super::watch::references::Referrer;
+use super::namespaced_name::NamespacedName;
 use crate::domain::Lane;
 use crate::realm::ConnectionName;
 
@@ -40,7 +40,7 @@ impl Passes {
     }
 
     /// A resource that waits, or was called, does not come.
-    pub(super) fn leave(&self, resource: &Referrer) {
+    pub(super) fn leave(&self, resource: &NamespacedName) {
         rooms(&self.rooms).leave(resource);
     }
 
@@ -73,7 +73,7 @@ struct Rooms {
     /// Those in which somebody is.
     in_use: HashMap<Arc<RoomName>, Room>,
     /// For which room a resource waits, or was called.
-    places: HashMap<Referrer, Arc<RoomName>>,
+    places: HashMap<NamespacedName, Arc<RoomName>>,
 }
 
 /// Whoever came last and whoever came first have their turns by turns: a resource that was just made does not wait for ten
@@ -84,8 +84,8 @@ struct Room {
     taken: usize,
     /// By the order in which they came.
     waiting: BTreeMap<u64, Waker>,
-    numbers: HashMap<Referrer, u64>,
-    called: HashSet<Referrer>,
+    numbers: HashMap<NamespacedName, u64>,
+    called: HashSet<NamespacedName>,
     came: u64,
     /// The next turn is that of the first.
     is_of_first: bool,
@@ -111,7 +111,7 @@ impl Rooms {
         None
     }
 
-    fn leave(&mut self, resource: &Referrer) {
+    fn leave(&mut self, resource: &NamespacedName) {
         let Some(name) = self.places.remove(resource) else {
             return;
         };
@@ -171,8 +171,8 @@ mod tests {
     /// Passes, and who is called.
     struct Hall {
         passes: Passes,
-        queue: UnboundedSender<Referrer>,
-        called: UnboundedReceiver<Referrer>,
+        queue: UnboundedSender<NamespacedName>,
+        called: UnboundedReceiver<NamespacedName>,
     }
 
     impl Hall {
@@ -187,7 +187,7 @@ mod tests {
         }
 
         fn called(&mut self) -> Option<String> {
-            self.called.try_recv().ok().map(|(_, name)| name.to_string())
+            self.called.try_recv().ok().map(|called| called.name().to_owned())
         }
 
         fn is_empty(&self) -> bool {
@@ -196,8 +196,8 @@ mod tests {
         }
     }
 
-    fn named(resource: &str) -> Referrer {
-        ("people".into(), resource.into())
+    fn named(resource: &str) -> NamespacedName {
+        NamespacedName::new("people", resource)
     }
 
     #[test]

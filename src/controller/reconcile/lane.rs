@@ -14,9 +14,9 @@ use crate::controller::claims::Waker;
 use crate::controller::connection::brake::connection_name;
 use crate::controller::context::{Context, unpacked};
 use crate::controller::error::Error;
+use crate::controller::namespaced_name::NamespacedName;
 use crate::controller::passes::Permit;
 use crate::controller::watch::packed::PackedUser;
-use crate::controller::watch::references::referrer_of;
 use crate::domain::Lane;
 use crate::keycloak::in_lane;
 use crate::realm::ConnectionName;
@@ -28,7 +28,7 @@ const CACHE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Makes a pass if its turn has come, in its lane; else the resource is woken when it has.
 pub(in crate::controller) async fn reconcile(user: Arc<PackedUser>, context: Arc<Context>) -> Result<Action, Error> {
-    let waker = Waker { user: referrer_of(&*user), queue: context.wake.sender.clone() };
+    let waker = Waker { user: NamespacedName::of(&*user), queue: context.wake.sender.clone() };
     let place = place(&context, &user).inspect_err(|_| context.shared.passes.leave(&waker.user));
     let (connection, lane) = place?;
     match context.shared.passes.enter(connection, lane, waker) {
@@ -41,7 +41,7 @@ async fn admitted(user: Arc<PackedUser>, context: Arc<Context>, lane: Lane, perm
     let (result, written) = Box::pin(in_lane(lane, super::pass(unpacked(&user)?, &context))).await;
     drop(permit);
     until_cached(&context, &ObjectRef::from_obj(&*user), &written).await;
-    context.wake.due.set(referrer_of(&*user), result?);
+    context.wake.due.set(NamespacedName::of(&*user), result?);
     Ok(Action::await_change())
 }
 

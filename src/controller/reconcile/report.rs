@@ -16,8 +16,8 @@ use crate::api::{ConditionType, KeycloakUser, Reason};
 use crate::controller::backoff::jittered;
 use crate::controller::context::{Context, key_of, unpacked};
 use crate::controller::error::{Class, Error};
+use crate::controller::namespaced_name::NamespacedName;
 use crate::controller::watch::packed::PackedUser;
-use crate::controller::watch::references::referrer_of;
 use crate::domain::{Expiry, Lane};
 
 /// Over so long a time those come back that were put off.
@@ -75,7 +75,7 @@ pub(in crate::controller) fn after_error(context: &Context, user: &PackedUser, e
         Ok(user) => expiry(&user).or_sooner(wait_after(context, &user, error)),
         Err(_) => context.backoff.failed(&user.uid().unwrap_or_default()),
     };
-    context.wake.due.set(referrer_of(user), Some(wait));
+    context.wake.due.set(NamespacedName::of(user), Some(wait));
     Action::await_change()
 }
 

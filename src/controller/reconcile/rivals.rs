@@ -8,8 +8,8 @@ use crate::api::KeycloakUser;
 use crate::controller::claims::{Finding, Owner, Rival, Waker};
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::{Error, ObserveError};
+use crate::controller::namespaced_name::NamespacedName;
 use crate::controller::pool::shared;
-use crate::controller::watch::references::referrer_of;
 use crate::domain::ObservedUser;
 
 impl Search<'_> {
@@ -86,7 +86,7 @@ pub(super) fn settle<T>(context: &Context, user: &KeycloakUser, draft: &Draft, r
     let mut finding = Finding { holds: draft.seen_id().as_deref().map(shared), inherits: None };
     if let Err(Error::Observe(ObserveError::Conflict { owner_uid, inherits, .. })) = result {
         finding.inherits = inherits.as_deref().map(shared);
-        let (user, queue) = (referrer_of(user), context.wake.sender.clone());
+        let (user, queue) = (NamespacedName::of(user), context.wake.sender.clone());
         claims.wait(&uid, owner_uid, Waker { user, queue });
     }
     claims.found(&uid, finding);

@@ -17,8 +17,8 @@ use crate::controller::backoff::jittered;
 use crate::controller::claims::Finding;
 use crate::controller::context::{Context, key_of};
 use crate::controller::error::Error;
+use crate::controller::namespaced_name::NamespacedName;
 use crate::controller::pool;
-use crate::controller::watch::references::referrer_of;
 use crate::controller::watch::wake::Touch;
 use crate::domain::{DesiredUser, Expiry, Right};
 use crate::realm::{Census, Sighting};
@@ -31,7 +31,7 @@ const LONGEST_TELLING: Duration = Duration::from_secs(20);
 
 /// When the next pass is due, if the census makes this one needless, or is to be waited for.
 pub(super) async fn run(context: &Context, user: &KeycloakUser, draft: &Draft) -> Option<Duration> {
-    let touched = context.wake.take_touched(&referrer_of(user));
+    let touched = context.wake.take_touched(&NamespacedName::of(user));
     if !is_routine(user, draft) {
         return None;
     }

@@ -5,22 +5,22 @@ use std::collections::HashMap;
 use kube::Resource;
 use kube::runtime::watcher::Event;
 
-use super::references::{Referrer, referrer_of};
+use crate::controller::namespaced_name::NamespacedName;
 use crate::controller::pool::{Text, shared};
 
 /// A change of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// It is new, or in another version than before.
-    Applied(Referrer),
+    Applied(NamespacedName),
     /// It is gone; the UID is that of the object that went.
-    Gone { key: Referrer, uid: Text },
+    Gone { key: NamespacedName, uid: Text },
     /// Another object has its name now; the UID is that of the object that went.
-    Replaced { key: Referrer, uid: Text },
+    Replaced { key: NamespacedName, uid: Text },
 }
 
 impl Change {
-    pub(super) fn key(&self) -> &Referrer {
+    pub(super) fn key(&self) -> &NamespacedName {
         match self {
             Self::Applied(key) | Self::Gone { key, .. } | Self::Replaced { key, .. } => key,
         }
@@ -48,8 +48,8 @@ struct Seen {
 /// the new state there.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    known: HashMap<Referrer, Seen>,
-    listed: HashMap<Referrer, Seen>,
+    known: HashMap<NamespacedName, Seen>,
+    listed: HashMap<NamespacedName, Seen>,
 }
 
 impl Changes {
@@ -60,14 +60,14 @@ impl Changes {
             version: version(object).into(),
         };
         match event {
-            Event::Apply(object) => self.applied(referrer_of(object), seen(object)),
-            Event::Delete(object) => self.gone(referrer_of(object)),
+            Event::Apply(object) => self.applied(NamespacedName::of(object), seen(object)),
+            Event::Delete(object) => self.gone(NamespacedName::of(object)),
             Event::Init => {
                 self.listed.clear();
                 Vec::new()
             }
             Event::InitApply(object) => {
-                self.listed.insert(referrer_of(object), seen(object));
+                self.listed.insert(NamespacedName::of(object), seen(object));
                 Vec::new()
             }
             Event::InitDone => self.relisted(),
@@ -75,11 +75,11 @@ impl Changes {
     }
 
     /// UID and version of an object that is known.
-    pub(super) fn known(&self, key: &Referrer) -> Option<(&str, &str)> {
+    pub(super) fn known(&self, key: &NamespacedName) -> Option<(&str, &str)> {
         self.known.get(key).map(|seen| (&*seen.uid, &*seen.version))
     }
 
-    fn applied(&mut self, key: Referrer, seen: Seen) -> Vec<Change> {
+    fn applied(&mut self, key: NamespacedName, seen: Seen) -> Vec<Change> {
         let change = match self.known.get(&key) {
             Some(before) if *before == seen => return Vec::new(),
             Some(before) if before.uid != seen.uid => Change::Replaced { key: key.clone(), uid: before.uid.clone() },
@@ -89,13 +89,14 @@ impl Changes {
         vec![change]
     }
 
-    fn gone(&mut self, key: Referrer) -> Vec<Change> {
+    fn gone(&mut self, key: NamespacedName) -> Vec<Change> {
         self.known.remove(&key).map(|seen| Change::Gone { key, uid: seen.uid }).into_iter().collect()
     }
 
     fn relisted(&mut self) -> Vec<Change> {
         let listed = std::mem::take(&mut self.listed);
-        let missing: Vec<Referrer> = self.known.keys().filter(|key| !listed.contains_key(*key)).cloned().collect();
+        let missing: Vec<NamespacedName> =
+            self.known.keys().filter(|key| !listed.contains_key(*key)).cloned().collect();
         let mut changes: Vec<Change> = missing.into_iter().flat_map(|key| self.gone(key)).collect();
         for (key, seen) in listed {
             changes.extend(self.applied(key, seen));
@@ -123,8 +124,8 @@ mod tests {
         ConfigMap { metadata, ..ConfigMap::default() }
     }
 
-    fn key(name: &str) -> Referrer {
-        ("ns".into(), name.into())
+    fn key(name: &str) -> NamespacedName {
+        NamespacedName::new("ns", name)
     }
 
     struct Watch(Changes);

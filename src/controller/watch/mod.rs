@@ -28,10 +28,11 @@ use crate::api::{ALLOW_DELETIONS, KeycloakUser, WISHES};
 use crate::controller::claims::Claims;
 use crate::controller::connection::kind::ConnectionKind;
 use crate::controller::metrics::ControllerMetrics;
+use crate::controller::namespaced_name::NamespacedName;
 use crate::realm::ConnectionName;
 use changes::{Change, Changes};
 use packed::PackedUser;
-use references::{Referent, ReferentKind, referrer_of};
+use references::{Referent, ReferentKind};
 use retries::Retries;
 use wake::{WakeConnections, WakeUsers, connection_referents, user_referents};
 
@@ -78,7 +79,7 @@ pub(super) fn users(
     let remember = move |event: &Event<KeycloakUser>| {
         if let Event::Apply(user) | Event::InitApply(user) = event {
             counted.appeared(user.metadata.uid.as_deref().unwrap_or_default());
-            wake.references.set(&referrer_of(user), user_referents(user));
+            wake.references.set(&NamespacedName::of(user), user_referents(user));
             claims.as_ref().set(user);
             seen(user);
         }
@@ -121,24 +122,23 @@ pub(super) fn connections<K: ConnectionKind>(
         move |event: &Event<K>| {
             if let Event::Apply(connection) | Event::InitApply(connection) = event {
                 let referents = connection_referents(connection.spec(), &objects_in(connection));
-                wake.references.set(&referrer_of(connection), referents);
+                wake.references.set(&NamespacedName::of(connection), referents);
             }
         }
     };
     let tell = move |event: &Event<K>| {
         for change in changes.of(event, spec_version) {
-            let (namespace, name) = change.key().clone();
+            let key = change.key();
             if let Change::Gone { key, .. } = &change {
                 wake.references.remove(key);
             }
             if let Some(uid) = change.gone() {
-                gone(&K::name_of(namespace.to_string(), name.to_string()), uid);
+                gone(&K::name_of(key.namespace().to_owned(), key.name().to_owned()), uid);
             }
-            wake.users_of(namespace, name);
+            wake.users_of(key.clone());
         }
         for change in allowances.of(event, allowance) {
-            let (namespace, name) = change.key().clone();
-            wake.waiting_users_of(namespace, name);
+            wake.waiting_users_of(change.key().clone());
         }
     };
     let stream = decoded(api, metrics)
@@ -197,8 +197,7 @@ pub(super) fn spawn_namespaces(
         .for_each(move |event| {
             log_failure(&event, "Namespace");
             for change in event.iter().flat_map(|event| changes.of(event, labels)) {
-                let (_, name) = change.key().clone();
-                tell(&Referent::new(ReferentKind::Namespace, "", &name));
+                tell(&Referent { kind: ReferentKind::Namespace, name: change.key().clone() });
             }
             ready(())
         });

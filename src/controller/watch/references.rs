@@ -3,24 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use kube::ResourceExt;
-
 use crate::controller::index::Index;
-use crate::controller::pool::{Text, shared};
+use crate::controller::namespaced_name::NamespacedName;
 use crate::domain::Touched;
 
-/// An object that others refer to, by kind, namespace and name.
+/// An object that others refer to, by its kind and its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::controller) struct Referent {
     pub(in crate::controller) kind: ReferentKind,
-    pub(in crate::controller) namespace: Text,
-    pub(in crate::controller) name: Text,
+    pub(in crate::controller) name: NamespacedName,
 }
 
 impl Referent {
     /// That object; the namespace is empty where there is none.
     pub(in crate::controller) fn new(kind: ReferentKind, namespace: &str, name: &str) -> Self {
-        Self { kind, namespace: shared(namespace), name: shared(name) }
+        Self { kind, name: NamespacedName::new(namespace, name) }
     }
 }
 
@@ -56,32 +53,19 @@ impl From<Touched> for Referent {
     }
 }
 
-/// Namespace and name of an object that refers to others.
-pub(in crate::controller) type Referrer = (Text, Text);
-
-/// An object as one that refers to others.
-pub(in crate::controller) fn referrer_of(object: &impl kube::Resource) -> Referrer {
-    referrer(object.meta().namespace.as_deref().unwrap_or_default(), &object.name_any())
-}
-
-/// The object of that name; the namespace is empty where there is none.
-pub(in crate::controller) fn referrer(namespace: &str, name: &str) -> Referrer {
-    (shared(namespace), shared(name))
-}
-
 /// A two-way map between objects and what they refer to. As large as the objects that exist.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct References(Mutex<Maps>);
 
 #[derive(Debug, Default)]
 struct Maps {
-    referents: HashMap<Referrer, Box<[Referent]>>,
-    referrers: Index<Referent, Referrer>,
+    referents: HashMap<NamespacedName, Box<[Referent]>>,
+    referrers: Index<Referent, NamespacedName>,
 }
 
 impl References {
     /// Replaces what `referrer` refers to.
-    pub(super) fn set(&self, referrer: &Referrer, referents: HashSet<Referent>) {
+    pub(super) fn set(&self, referrer: &NamespacedName, referents: HashSet<Referent>) {
         let mut maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         maps.remove(referrer);
         for referent in &referents {
@@ -91,19 +75,19 @@ impl References {
     }
 
     /// Forgets an object that is gone.
-    pub(super) fn remove(&self, referrer: &Referrer) {
+    pub(super) fn remove(&self, referrer: &NamespacedName) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(referrer);
     }
 
     /// Who refers to that object.
-    pub(super) fn referrers(&self, referent: &Referent) -> Vec<Referrer> {
+    pub(super) fn referrers(&self, referent: &Referent) -> Vec<NamespacedName> {
         let maps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         maps.referrers.get(referent).cloned().collect()
     }
 }
 
 impl Maps {
-    fn remove(&mut self, referrer: &Referrer) {
+    fn remove(&mut self, referrer: &NamespacedName) {
         for referent in self.referents.remove(referrer).unwrap_or_default() {
             self.referrers.remove(&referent, referrer);
         }
@@ -118,8 +102,8 @@ mod tests {
         Referent::new(ReferentKind::Secret, "ns", name)
     }
 
-    fn user(name: &str) -> Referrer {
-        ("ns".into(), name.into())
+    fn user(name: &str) -> NamespacedName {
+        NamespacedName::new("ns", name)
     }
 
     #[test]

@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::changes::{Change, Changes};
-use super::references::{Referent, ReferentKind, referrer};
+use super::references::{Referent, ReferentKind};
 use super::retries::Retries;
 use super::{Scope, config, log_failure, strip, version};
+use crate::controller::namespaced_name::NamespacedName;
 
 /// The Secrets and ConfigMaps of one scope.
 #[derive(Clone)]
@@ -79,8 +80,7 @@ impl Known {
         tasks.spawn(stream.for_each(move |event| {
             log_failure(&event, &format!("{kind:?}"));
             for change in take(&changes, &event) {
-                let (namespace, name) = change.key().clone();
-                tell(&Referent { kind, namespace, name });
+                tell(&Referent { kind, name: change.key().clone() });
             }
             if matches!(event, Ok(Event::InitDone)) {
                 listing.send_replace(true);
@@ -97,7 +97,7 @@ impl Known {
 
     fn version(&self, namespace: &str, name: &str) -> Option<(String, String)> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (uid, version) = changes.known(&referrer(namespace, name))?;
+        let (uid, version) = changes.known(&NamespacedName::new(namespace, name))?;
         Some((uid.to_owned(), version.to_owned()))
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::channel::mpsc::UnboundedSender;
 use kube::runtime::reflector::{Lookup, ObjectRef};
 
-use super::references::{References, Referent, ReferentKind, Referrer};
+use super::references::{References, Referent, ReferentKind};
 use crate::api::{self, ConnectionAuth, KeycloakConnectionSpec, KeycloakUser, ObjectKind};
 use crate::controller::connection::kind::ConnectionKind;
 use crate::controller::due::Due;
-use crate::controller::pool::Text;
+use crate::controller::namespaced_name::NamespacedName;
 use crate::domain::{ObjectId, Touched, UserId};
 
 /// To read so many accounts each by itself takes as many requests as to read ten thousand together.
@@ -18,12 +18,12 @@ const MOST_BY_THEMSELVES: usize = 60;
 
 /// The users of one scope.
 pub(in crate::controller) struct WakeUsers {
-    pub(in crate::controller) sender: UnboundedSender<Referrer>,
+    pub(in crate::controller) sender: UnboundedSender<NamespacedName>,
     pub(in crate::controller) references: References,
     /// When each is looked at again.
     pub(in crate::controller) due: Due,
     /// Those whose account somebody else has touched, until it is looked at.
-    touched: Mutex<HashMap<Referrer, Touch>>,
+    touched: Mutex<HashMap<NamespacedName, Touch>>,
 }
 
 /// When somebody has touched an account.
@@ -37,7 +37,7 @@ pub(in crate::controller) enum Touch {
 
 impl WakeUsers {
     /// Those of a scope of which nothing is known yet.
-    pub(in crate::controller) fn new(sender: UnboundedSender<Referrer>) -> Self {
+    pub(in crate::controller) fn new(sender: UnboundedSender<NamespacedName>) -> Self {
         Self { sender, references: References::default(), due: Due::default(), touched: Mutex::default() }
     }
 
@@ -66,16 +66,16 @@ impl WakeUsers {
     }
 
     /// When somebody else has touched the account of that user, if it was since this was last asked.
-    pub(in crate::controller) fn take_touched(&self, user: &Referrer) -> Option<Touch> {
+    pub(in crate::controller) fn take_touched(&self, user: &NamespacedName) -> Option<Touch> {
         self.marked().remove(user)
     }
 
-    fn marked(&self) -> MutexGuard<'_, HashMap<Referrer, Touch>> {
+    fn marked(&self) -> MutexGuard<'_, HashMap<NamespacedName, Touch>> {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets a user that is gone.
-    pub(super) fn gone(&self, user: &Referrer) {
+    pub(super) fn gone(&self, user: &NamespacedName) {
         self.references.remove(user);
         self.due.set(user.clone(), None);
         self.take_touched(user);
@@ -89,7 +89,7 @@ impl WakeUsers {
     }
 
     /// Wakes that user. A receiver that is gone belongs to a controller that has stopped.
-    pub(in crate::controller) fn wake(&self, user: &Referrer) {
+    pub(in crate::controller) fn wake(&self, user: &NamespacedName) {
         drop(self.sender.unbounded_send(user.clone()));
     }
 }
@@ -104,20 +104,20 @@ pub(in crate::controller) struct WakeConnections<K: ConnectionKind> {
 impl<K: ConnectionKind> WakeConnections<K> {
     /// Wakes all connections that refer to that object, and their users.
     pub(in crate::controller) fn changed(&self, referent: &Referent) {
-        for (namespace, name) in self.references.referrers(referent) {
-            send(&self.sender, &namespace, &name);
-            self.users_of(namespace, name);
+        for connection in self.references.referrers(referent) {
+            send(&self.sender, &connection);
+            self.users_of(connection);
         }
     }
 
     /// Wakes the users of a connection.
-    pub(super) fn users_of(&self, namespace: Text, name: Text) {
-        self.referrers_of(&Referent { kind: K::REFERENT, namespace, name });
+    pub(super) fn users_of(&self, name: NamespacedName) {
+        self.referrers_of(&Referent { kind: K::REFERENT, name });
     }
 
     /// Wakes the users of a connection that are being deleted.
-    pub(super) fn waiting_users_of(&self, namespace: Text, name: Text) {
-        self.referrers_of(&Referent { kind: ReferentKind::Allowance, namespace, name });
+    pub(super) fn waiting_users_of(&self, name: NamespacedName) {
+        self.referrers_of(&Referent { kind: ReferentKind::Allowance, name });
     }
 
     fn referrers_of(&self, connection: &Referent) {
@@ -128,8 +128,8 @@ impl<K: ConnectionKind> WakeConnections<K> {
 }
 
 /// A receiver that is gone belongs to a controller that has stopped.
-fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, namespace: &str, name: &str) {
-    let reference = ObjectRef::new(name);
+fn send<K: Lookup<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, name: &NamespacedName) {
+    let (namespace, reference) = (name.namespace(), ObjectRef::new(name.name()));
     let _ = to.unbounded_send(if namespace.is_empty() { reference } else { reference.within(namespace) });
 }
 
