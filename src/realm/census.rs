@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Realm, Wake};
 use crate::domain::{ObservedUser, Right, RightName, UserId};
-use crate::keycloak::KeycloakError;
+use crate::keycloak::{ErrorKind, KeycloakError};
 
 /// A census begins when nobody has asked for so long: a start asks for all accounts within seconds.
 const QUIET: Duration = Duration::from_millis(250);
@@ -22,11 +22,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const BATCH: usize = 180;
 const BATCH_BYTES: usize = 6800;
 /// Members of one page.
-const PAGE: usize = 500;
+const PAGE: usize = 1000;
 /// A page of members is worth its cost if so many accounts are looked for in it.
 const WORTH_A_PAGE: usize = 50;
 /// So many accounts may be seen and not yet looked at; more wait.
 const MOST_SEEN: usize = 2 * BATCH;
+/// How often an answer is asked for that spares many requests, where the server fails.
+const TRIES: usize = 3;
 /// How long what was seen is good for.
 const LIFETIME: Duration = Duration::from_mins(1);
 
@@ -175,7 +177,7 @@ impl Realm {
         }
         let members = self.members(&asked).await;
         for batch in batches(asked.keys().cloned().collect()) {
-            let found = self.client.users_with_ids(&batch).await;
+            let found = insist(|| self.client.users_with_ids(&batch)).await;
             let mut found: HashMap<UserId, ObservedUser> =
                 found.unwrap_or_default().into_iter().map(|user| (user.id.clone(), user)).collect();
             for id in batch {
@@ -222,7 +224,7 @@ impl Realm {
             RightName::RealmRole(_) | RightName::Group(_) => None,
         };
         for page in 0..=wanted.len() / WORTH_A_PAGE {
-            let read = self.client.members(right, client.as_ref(), page * PAGE, PAGE).await?;
+            let read = insist(|| self.client.members(right, client.as_ref(), page * PAGE, PAGE)).await?;
             let is_last = read.len() < PAGE;
             members.found.extend(read.into_iter().filter(|id| wanted.contains(id)));
             members.complete = is_last || members.found.len() == wanted.len();
@@ -239,6 +241,25 @@ fn is_worth_members(asked: &HashMap<UserId, Asked>) -> bool {
     let holders = asked.values().filter(|asked| !asked.rights.is_empty());
     let rights: HashSet<&Arc<Right>> = holders.clone().flat_map(|asked| &asked.rights).collect();
     rights.len() <= 2 * holders.count()
+}
+
+/// Asks again where the server failed: without the answer, each account would be read by itself.
+async fn insist<T, F>(ask: impl Fn() -> F) -> Result<T, KeycloakError>
+where
+    F: Future<Output = Result<T, KeycloakError>>,
+{
+    for _ in 1..TRIES {
+        let answer = ask().await;
+        if !answer.as_ref().is_err_and(|error| is_passing(&error.kind)) {
+            return answer;
+        }
+    }
+    ask().await
+}
+
+fn is_passing(error: &ErrorKind) -> bool {
+    use ErrorKind::{Server, Throttled, Timeout, Unreachable};
+    matches!(error, Server(_) | Throttled(_) | Timeout(_) | Unreachable(_))
 }
 
 /// What of these rights the account has, if that is known of each.

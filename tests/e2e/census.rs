@@ -11,7 +11,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Operator, World, e2e_with, eventually, eventually_within, password_from, ready_reason, with_events,
+    Answer, Call, Fault, FaultProxy, Ledger, Operator, World, e2e_with, eventually, eventually_within, password_from,
+    ready_reason, with_events,
 };
 
 const USERS: usize = 40;
@@ -155,11 +156,32 @@ fn periodic_checks_read_all_accounts_together() {
 }
 
 #[test]
+fn a_list_that_the_server_fails_to_give_at_first_is_asked_for_again() {
+    e2e_with("a_list_that_the_server_fails_to_give", json!({}), async |world| {
+        settled(&world, "1h").await;
+        let ledger = Ledger::default();
+        let proxy = FaultProxy::before_keycloak("operator", &ledger);
+        let is_list = |call: &Call| call.path.ends_with("/roles/staff/users") || call.path.ends_with("/users");
+        proxy.inject_times(2, Fault::Answer(Answer::bare(500)), is_list);
+        world
+            .connection("default", json!({ "url": proxy.url(), "sync": { "sweepInterval": "1h", "events": "Ignore" } }))
+            .await;
+        let operator = world.operator().await;
+        until_checked(&operator, 1).await;
+        assert_eq!(requests(&operator, "get_members"), 5.0, "each role and group");
+        for each in ["get_user", "get_role_mappings", "get_groups"] {
+            assert_eq!(requests(&operator, each), 0.0, "{each}");
+        }
+        operator.stop().await;
+    });
+}
+
+#[test]
 fn a_right_that_too_many_others_have_is_looked_up_for_each_account() {
     e2e_with("a_right_that_too_many_others_have", json!({}), async |world| {
         let keycloak = &world.keycloak;
         keycloak.create_role("everybody").await;
-        let strangers: Vec<Value> = (0..600)
+        let strangers: Vec<Value> = (0..1100)
             .map(|number| json!({ "username": format!("a-stranger-{number}"), "realmRoles": ["everybody"] }))
             .collect();
         keycloak.change(Method::POST, "/partialImport", json!({ "users": strangers })).await;

@@ -23,8 +23,9 @@ use crate::controller::watch::wake::Touch;
 use crate::domain::{DesiredUser, Expiry, Right};
 use crate::realm::{Census, Sighting};
 
-/// When an account is looked at that the census has forgotten.
-const FORGOTTEN: Duration = Duration::from_mins(2);
+/// When an account is looked at that the census has forgotten. Later than a census of a hundred thousand takes, since who
+/// asks meanwhile is read once more.
+const FORGOTTEN: Duration = Duration::from_mins(10);
 /// How often, and for how long after the connection was opened, it is looked whether its feeds have told all.
 const TELLING: Duration = Duration::from_secs(1);
 const LONGEST_TELLING: Duration = Duration::from_secs(20);
