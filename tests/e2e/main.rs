@@ -34,6 +34,7 @@ mod enabled;
 mod ending;
 mod failures;
 mod hostile;
+mod late_events;
 mod leader;
 mod lifecycle;
 mod live;
