@@ -124,7 +124,7 @@ async fn measure_converged(
     report: &mut Report,
 ) {
     if wanted(Bench::Resources) {
-        resources::bench(plan, &converged, report).await;
+        converged = resources::bench(plan, converged, report).await;
     }
     if wanted(Bench::Drift) {
         drift::bench(plan, &converged, report).await;

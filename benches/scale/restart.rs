@@ -13,7 +13,7 @@ use crate::edits::{Edit, Made};
 use crate::operator::{Running, writes};
 use crate::realm::RealmClient;
 use crate::report::{self, Report};
-use crate::stage::{EDITED, Stage, is_ready, name_of};
+use crate::stage::{EDITED, Stage, in_crowds, is_ready, name_of};
 
 /// So many resources get another spec while the operator is down.
 const CHANGED: usize = 20;
@@ -24,8 +24,26 @@ const MOST_SECONDS: f64 = 30.0;
 const POLL: Duration = Duration::from_millis(200);
 
 pub async fn bench(plan: &Plan, converged: Converged, report: &mut Report) -> Converged {
+    give_more_rights(plan, &converged).await;
     let converged = unchanged(plan, converged, report).await;
     changed(plan, converged, report).await
+}
+
+/// The goals are for two roles and two groups of each account.
+async fn give_more_rights(plan: &Plan, Converged { stage, operator }: &Converged) {
+    report::headline(&format!("a second role and group for {} accounts", plan.users));
+    stage.world.keycloak.create_role("guests").await;
+    stage.world.keycloak.create_group("/guests").await;
+    let (api, progress) = (stage.world.api::<KeycloakUser>(), report::progress("resources changed", plan.users));
+    let patch = Patch::Merge(json!({ "spec": { "realmRoles": ["staff", "guests"], "groups": ["/staff", "/guests"] } }));
+    in_crowds(plan.users, async |index| {
+        api.patch(&name_of(index), &PatchParams::default(), &patch).await.expect("the resource");
+        progress.inc(1);
+    })
+    .await;
+    progress.finish_and_clear();
+    operator.until_settled(plan.users).await;
+    assert_eq!(stage.ready().await, plan.users, "Ready, as the API server has them");
 }
 
 async fn unchanged(plan: &Plan, Converged { stage, operator }: Converged, report: &mut Report) -> Converged {
@@ -41,7 +59,6 @@ async fn unchanged(plan: &Plan, Converged { stage, operator }: Converged, report
     line.goal("writes to Keycloak, unchanged", metrics.changes() as f64, "", 0.0);
     line.goal("writes to the API server, unchanged", written as f64, "", 0.0);
     line.figure("from the start to the last request, unchanged", settled.as_secs_f64(), "s");
-    line.figure("memory at most, unchanged", operator.memory("VmHWM"), "MiB");
     line.figure("processor time, unchanged", operator.processor_time(), "s");
     Converged { stage, operator }
 }
