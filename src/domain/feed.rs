@@ -13,8 +13,10 @@ pub const FEED_OVERLAP: i64 = 60_000;
 const SHORT_OVERLAP: i64 = 3_000;
 /// So many polls with the short overlap follow on one whose overlap took more than a page: half a minute.
 const SHORT_POLLS: u8 = 14;
-/// Events of one page.
+/// Events of the first page of a poll, which often is the only one.
 pub const FEED_PAGE: usize = 200;
+/// Events of those that follow: there is much to catch up with.
+const LATER_PAGE: usize = FEED_PAGE << 3;
 /// Most events of one page, where more than a page carry one millisecond.
 const LARGEST_PAGE: usize = FEED_PAGE << 4;
 
@@ -108,7 +110,7 @@ impl FeedRequest {
         }
         let newest = page.iter().map(|event| event.time).max().unwrap_or(self.from);
         if newest > self.from {
-            NextPage::Ask(Self { from: newest, max: FEED_PAGE })
+            NextPage::Ask(Self { from: newest, max: LATER_PAGE })
         } else if self.max < LARGEST_PAGE {
             NextPage::Ask(Self { from: self.from, max: self.max * 2 })
         } else {

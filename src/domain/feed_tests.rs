@@ -23,12 +23,12 @@ fn answer(events: &[FeedEvent], request: FeedRequest, seed: usize) -> Vec<FeedEv
 }
 
 /// All pages of a poll; `None` where a millisecond has too many.
-fn pages(events: &[FeedEvent], cursor: &Cursor) -> Option<Vec<FeedEvent>> {
+fn pages(events: &[FeedEvent], cursor: &Cursor) -> Option<Vec<Vec<FeedEvent>>> {
     let (mut request, mut all) = (cursor.request(), Vec::new());
     for seed in 0..1000 {
         let page = answer(events, request, seed * 7);
         let next = request.after(&page);
-        all.extend(page);
+        all.push(page);
         match next {
             NextPage::None => return Some(all),
             NextPage::Ask(next) => request = next,
@@ -39,7 +39,7 @@ fn pages(events: &[FeedEvent], cursor: &Cursor) -> Option<Vec<FeedEvent>> {
 }
 
 fn poll(cursor: &mut Cursor, events: &[FeedEvent]) -> Seen {
-    let all = pages(events, cursor).expect("not too many");
+    let all = pages(events, cursor).expect("not too many").concat();
     cursor.take(all, |_| false)
 }
 
@@ -126,6 +126,14 @@ fn three_hundred_events_of_one_millisecond_are_all_found() {
     let events: Vec<FeedEvent> = (0..300).map(|id| event(id, 5_000_000)).collect();
     let seen = poll(&mut Cursor::at(Some(5_000_000)), &events);
     assert_eq!(seen.touched.len(), 300);
+}
+
+#[test]
+fn what_has_piled_up_is_read_in_few_pages() {
+    let events: Vec<FeedEvent> = (0..10_000).zip((5_000_000..).step_by(6)).map(|(id, time)| event(id, time)).collect();
+    let read = pages(&events, &Cursor::at(Some(5_000_000))).unwrap();
+    // The last millisecond of a page begins the next one.
+    assert_eq!(read.len(), 1 + (10_000 - FEED_PAGE).div_ceil(LATER_PAGE - 1));
 }
 
 #[test]
