@@ -296,17 +296,24 @@ async fn watch_scope(
             Arc::clone(&context),
         )
         .for_each(|result| {
-            // One that went while it waited is called all the same.
-            if let Err(QueueError::ObjectNotFound(gone)) = &result {
-                let namespace = gone.namespace.as_deref().unwrap_or_default();
-                context.shared.passes.leave(&NamespacedName::new(namespace, &gone.name));
-            }
+            forget_gone(&context, &result);
             drain(result)
         });
     tokio::select! {
         () = in_order(&scope, &context, &waiting, connections, users) => Ended::Finished,
         Some(_) = caches.join_next() => Ended::CutOff,
         () = give_up(&shutdown) => Ended::CutOff,
+    }
+}
+
+/// One that went while it waited is called all the same, and does not come.
+fn forget_gone<T, E>(context: &Context, result: &Result<T, QueueError<E, watcher::Error>>)
+where
+    E: std::error::Error + 'static,
+{
+    if let Err(QueueError::ObjectNotFound(gone)) = result {
+        let namespace = gone.namespace.as_deref().unwrap_or_default();
+        context.shared.passes.leave(&NamespacedName::new(namespace, &gone.name));
     }
 }
 

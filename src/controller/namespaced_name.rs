@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use super::pool::{Text, shared};
 
 /// Namespace and name of an object as Kubernetes writes them, `namespace/name`; without a slash where there is no
-/// namespace. Neither has a slash of its own where there are both.
+/// namespace. Only names of Kubernetes objects, which have no slash of their own, can be taken apart again.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NamespacedName(Text);
 

@@ -328,6 +328,27 @@ fn credentials(content: &str) -> Run {
 const PASSWORD: &str =
     "<Credential><Type>password</Type><Value>geheim</Value><Temporary>false</Temporary></Credential>";
 
+/// Contents of a credential with a mistake beside the password, so that a message about it might tell the password.
+fn betraying(secret: &str) -> [String; 15] {
+    [
+        format!("<Value>{secret}</Value>"),
+        format!("<Value>a</Value><Value>{secret}</Value>"),
+        format!("<Value>a<{secret}></Value>"),
+        format!("<Value>a<{secret}/></Value>"),
+        format!("<Value>a</{secret}></Value>"),
+        format!("<Value>a&{secret};</Value>"),
+        format!("<Value>a&{secret}</Value>"),
+        format!("<Value>a]]>{secret}</Value>"),
+        format!("<Value>{secret}\u{1}</Value>"),
+        format!("<Value>a<!{secret}></Value>"),
+        format!("<Value>a<?{secret} </Value>"),
+        format!("<Value>{secret}"),
+        secret.to_owned(),
+        format!("<Type>{secret}</Type><Value>{secret}</Value>"),
+        format!("<Temporary>{secret}</Temporary><Value>{secret}</Value>"),
+    ]
+}
+
 /// Hands out a few bytes at a time.
 struct Trickle<'b>(&'b [u8], usize);
 

@@ -5,23 +5,7 @@ use super::*;
 #[test]
 fn passwords_are_in_no_message() {
     let secret = "hunter2";
-    for credential in [
-        format!("<Value>{secret}</Value>"),
-        format!("<Value>a</Value><Value>{secret}</Value>"),
-        format!("<Value>a<{secret}></Value>"),
-        format!("<Value>a<{secret}/></Value>"),
-        format!("<Value>a</{secret}></Value>"),
-        format!("<Value>a&{secret};</Value>"),
-        format!("<Value>a&{secret}</Value>"),
-        format!("<Value>a]]>{secret}</Value>"),
-        format!("<Value>{secret}\u{1}</Value>"),
-        format!("<Value>a<!{secret}></Value>"),
-        format!("<Value>a<?{secret} </Value>"),
-        format!("<Value>{secret}"),
-        secret.to_owned(),
-        format!("<Type>{secret}</Type><Value>{secret}</Value>"),
-        format!("<Temporary>{secret}</Temporary><Value>{secret}</Value>"),
-    ] {
+    for credential in betraying(secret) {
         let run = credentials(&format!("<Credential>{credential}</Credential>"));
         assert!(!format!("{:?}", run.messages).contains(secret), "{:?}", run.messages);
         assert!(!run.messages.is_empty());

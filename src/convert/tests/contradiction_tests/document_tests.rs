@@ -147,23 +147,7 @@ fn row_31_names_of_elements_keep_their_case() {
 #[test]
 fn row_32_passwords_are_in_no_message() {
     let secret = "hunter2";
-    for credential in [
-        format!("<Value>{secret}</Value>"),
-        format!("<Value>a</Value><Value>{secret}</Value>"),
-        format!("<Value>a<{secret}></Value>"),
-        format!("<Value>a<{secret}/></Value>"),
-        format!("<Value>a</{secret}></Value>"),
-        format!("<Value>a&{secret};</Value>"),
-        format!("<Value>a&{secret}</Value>"),
-        format!("<Value>a]]>{secret}</Value>"),
-        format!("<Value>{secret}\u{1}</Value>"),
-        format!("<Value>a<!{secret}></Value>"),
-        format!("<Value>a<?{secret} </Value>"),
-        format!("<Value>{secret}"),
-        secret.to_owned(),
-        format!("<Type>{secret}</Type><Value>{secret}</Value>"),
-        format!("<Temporary>{secret}</Temporary><Value>{secret}</Value>"),
-    ] {
+    for credential in betraying(secret) {
         let document = with(
             "<Credential><Type>password</Type><Value>geheim</Value><Temporary>false</Temporary>",
             &format!("<Credential>{credential}"),
