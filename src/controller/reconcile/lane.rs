@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Resource;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 use tokio::time::{sleep, timeout};
 
 use super::dereference;
-use crate::api::{ConditionType, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, SET_CREDENTIALS};
+use super::wish::Wish;
+use crate::api::{ConditionType, KeycloakUser};
 use crate::controller::claims::Waker;
 use crate::controller::connection::brake::connection_name;
 use crate::controller::context::{Context, unpacked};
@@ -80,17 +81,13 @@ pub(super) fn of(context: &Context, user: &KeycloakUser) -> Lane {
 /// Whether the resource is new, was changed, is being deleted or asks for something, and was not answered.
 fn is_changed(user: &KeycloakUser) -> bool {
     let status = user.status.clone().unwrap_or_default();
-    let asks = |annotation: &str, handled: &Option<String>| {
-        let asked = user.annotations().get(annotation);
-        asked.is_some() && asked != handled.as_ref()
-    };
     let stalled = status.conditions.iter().any(|condition| condition.type_ == ConditionType::Stalled.as_str());
     user.metadata.deletion_timestamp.is_some()
         || status.observed_generation != user.metadata.generation
         || (status.user_id.is_none() && !stalled)
-        || asks(RECONCILE_REQUESTED_AT, &status.last_handled_reconcile_at)
-        || asks(REENABLE, &status.last_handled_reenable)
-        || asks(SET_CREDENTIALS, &status.last_handled_set_credentials)
+        || [Wish::to_reconcile(user), Wish::to_reenable(user), Wish::to_set_credentials(user)]
+            .iter()
+            .any(Wish::is_asked)
 }
 
 /// Whether its Secret is another one than the status knows of. One that is gone is nothing to be sent.
@@ -111,6 +108,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::{RECONCILE_REQUESTED_AT, REENABLE, SET_CREDENTIALS};
 
     fn user(metadata: &Value, status: &Value) -> KeycloakUser {
         let mut object = json!({ "apiVersion": "keycloakuser.dev/v1alpha1", "kind": "KeycloakUser",

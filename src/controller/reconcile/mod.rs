@@ -20,6 +20,7 @@ mod rivals;
 mod routine;
 mod status;
 mod takeover;
+mod wish;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,6 +45,7 @@ use observe::{Account, Origin, Search, mark_of};
 use outcome::Outcome;
 use password::Synchronization;
 use status::{Adopted, Draft};
+use wish::Wish;
 
 /// Brings one account in line with its resource, reports what came of it and says in what time the next pass is due, if it
 /// is. Beside that it says which version of the resource it wrote last, or else found.
@@ -161,7 +163,7 @@ impl Pass<'_> {
         }
         draft.owned = plan.owned.clone();
         draft.off.expired = draft.expiry == Expiry::Expired;
-        draft.reenable_answered = true;
+        draft.reenable.answer();
         if let Some(id) = draft.user_id.clone() {
             rights::grant_to_new(self, draft, &id, &rights).await?;
         }
@@ -214,7 +216,7 @@ impl Pass<'_> {
         password: Result<Password, DereferenceError>,
         origin: Origin,
     ) -> Result<Outcome, Error> {
-        let settled = draft.is_settled() && !routine::asks_to_reenable(self.user) && !self.owner_is_new(draft);
+        let settled = draft.is_settled() && !draft.reenable.is_asked() && !self.owner_is_new(draft);
         self.own(draft, &observed, origin).await?;
         let applied = draft.owned.enabled;
         let (context, connection, user) = (self.context, self.connection, self.user);
@@ -240,7 +242,7 @@ impl Pass<'_> {
         let not_kept = self.carry_out(draft, &plan, &observed, settled).await?;
         draft.owned = plan.owned.clone();
         settle_expiry(draft, applied);
-        draft.reenable_answered = true;
+        draft.reenable.answer();
         rights::grant(self, draft, &observed.id, &rights).await?;
         let actions = required_actions::synchronize(self, draft, &observed, origin, settled).await?;
         rights::revoke(self, draft, &observed.id, &rights).await?;
@@ -290,7 +292,7 @@ impl Pass<'_> {
             return Ok(None);
         };
         let known = draft.was_not_kept().filter(|message| message.starts_with(&not_kept(fields)));
-        if known.is_some() && !routine::asks_for_a_pass(self.user) {
+        if known.is_some() && !Wish::to_reconcile(self.user).is_asked() {
             return Ok(Some(not_kept(fields)));
         }
         self.change(draft, plan, observed, (update, fields)).await?;
@@ -348,7 +350,7 @@ impl Pass<'_> {
             owned,
             profile: profile.as_deref(),
             mark: mark_of(self.user),
-            reenable: routine::asks_to_reenable(self.user),
+            reenable: Wish::to_reenable(self.user).is_asked(),
             reenable_always: self.connection.reenable_always,
         }))
     }

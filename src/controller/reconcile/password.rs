@@ -36,7 +36,7 @@ impl Synchronization<'_> {
         let outcome = match (self.user.spec.credentials.first(), password) {
             (None, _) | (_, Ok(Password::Undeclared)) => {
                 draft.password = None;
-                draft.set_credentials.answered = true;
+                draft.set_credentials.answer();
                 Ok(())
             }
             (Some(credential), Ok(Password::Settled)) => self.settled(draft, credential).await,
@@ -142,7 +142,7 @@ impl Synchronization<'_> {
             other => other.map_err(ActError::from)?,
         }
         draft.changes.push(SET.to_owned());
-        draft.set_credentials.answered = true;
+        draft.set_credentials.answer();
         if cause == Cause::ChangedElsewhere {
             draft.drift.push("the password, which somebody else had changed".to_owned());
         }
@@ -177,7 +177,7 @@ impl Synchronization<'_> {
             temporary: before.as_ref().is_some_and(|record| record.temporary),
             ..value.record()
         });
-        draft.set_credentials.answered = true;
+        draft.set_credentials.answer();
         draft.write_interim(self.context, self.user).await
     }
 
@@ -207,7 +207,7 @@ pub(super) async fn created(
     value: &PasswordValue,
     refused: Option<&KeycloakError>,
 ) -> Result<(), Error> {
-    draft.set_credentials.answered = true;
+    draft.set_credentials.answer();
     if let Some(error) = refused {
         refuse(draft, value, error);
         return Ok(());

@@ -11,8 +11,9 @@ use super::dereference::{self, Connection, Password};
 use super::finalizer;
 use super::observe::{Account, Origin};
 use super::status::{Adopted, Draft};
+use super::wish::Wish;
 use super::{Pass, owner, required_actions, rights};
-use crate::api::{CredentialSync, KeycloakUser, RECONCILE_REQUESTED_AT, REENABLE, Reason, desired_user};
+use crate::api::{CredentialSync, KeycloakUser, Reason, desired_user};
 use crate::controller::backoff::jittered;
 use crate::controller::claims::Finding;
 use crate::controller::context::{Context, key_of};
@@ -81,7 +82,8 @@ fn is_vouched_for(context: &Context, user: &KeycloakUser, connection: &Connectio
 fn is_routine(user: &KeycloakUser, draft: &Draft) -> bool {
     let deleted = user.metadata.deletion_timestamp.is_some();
     let switched = draft.off.expired == (draft.expiry == Expiry::Expired) && !draft.off.sessions_to_end;
-    let asked = draft.set_credentials.is_asked() || asks_for_a_pass(user) || has_other_reenable(user);
+    let asked =
+        draft.set_credentials.is_asked() || draft.reenable.has_changed() || Wish::to_reconcile(user).has_changed();
     !deleted
         && user.spec.suspend != Some(true)
         && finalizer::is_set(user)
@@ -94,23 +96,6 @@ fn is_routine(user: &KeycloakUser, draft: &Draft) -> bool {
 fn is_good(ready: &Condition) -> bool {
     let good = [Reason::Synced, Reason::Expired];
     ready.status == "True" && good.iter().any(|reason| reason.as_str() == ready.reason)
-}
-
-/// Whether somebody asks for the account to be switched on again.
-pub(super) fn asks_to_reenable(user: &KeycloakUser) -> bool {
-    user.annotations().contains_key(REENABLE) && has_other_reenable(user)
-}
-
-/// Whether the status speaks of another wish: one that was taken back is forgotten, so that it can be asked again.
-fn has_other_reenable(user: &KeycloakUser) -> bool {
-    let handled = user.status.as_ref().and_then(|status| status.last_handled_reenable.as_ref());
-    user.annotations().get(REENABLE) != handled
-}
-
-/// Whether somebody asks for a pass.
-pub(super) fn asks_for_a_pass(user: &KeycloakUser) -> bool {
-    let handled = user.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
-    user.annotations().get(RECONCILE_REQUESTED_AT) != handled
 }
 
 /// Whether something is to be kept as declared that the census does not see: another password, or rights that nobody

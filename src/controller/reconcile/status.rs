@@ -9,9 +9,10 @@ use kube::api::{ObjectMeta, PostParams};
 
 use super::disable::{Off, expiry};
 use super::recorded_rights::{ActionsRecord, Lists, RightsRecord, lists, read};
+use super::wish::Wish;
 use crate::api::{
     ConditionType, CredentialRecord, CredentialType, KeycloakUser, KeycloakUserStatus, OwnedStatus, PendingReset,
-    PreexistingStatus, RECONCILE_REQUESTED_AT, REENABLE, Reason, SET_CREDENTIALS,
+    PreexistingStatus, RECONCILE_REQUESTED_AT, Reason,
 };
 use crate::controller::FIELD_MANAGER;
 use crate::controller::context::{Context, key_of};
@@ -60,30 +61,6 @@ impl Verdict {
     }
 }
 
-/// What an annotation asks for by any new value.
-#[derive(Debug)]
-pub(super) struct Wish {
-    asked: Option<String>,
-    handled: Option<String>,
-    /// What it asks for is done, or begun.
-    pub(super) answered: bool,
-}
-
-impl Wish {
-    fn of(user: &KeycloakUser, annotation: &str, handled: Option<&String>) -> Self {
-        Self { asked: user.annotations().get(annotation).cloned(), handled: handled.cloned(), answered: false }
-    }
-
-    /// Whether it was not answered yet.
-    pub(super) fn is_asked(&self) -> bool {
-        !self.answered && self.asked.is_some() && self.asked != self.handled
-    }
-
-    fn handled(&self) -> Option<String> {
-        if self.answered { self.asked.clone() } else { self.handled.clone() }
-    }
-}
-
 /// Whether the account was not created by the resource, but taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Adopted {
@@ -114,8 +91,8 @@ pub(super) struct Draft {
     /// Whether the account has reached its last day.
     pub(super) expiry: Expiry,
     pub(super) off: Off,
-    /// `enabled` was decided upon, so that a wish to switch the account on again is answered.
-    pub(super) reenable_answered: bool,
+    /// Answered when `enabled` was decided upon.
+    pub(super) reenable: Wish,
     pub(super) set_credentials: Wish,
     /// What was changed in Keycloak, for the log: names of fields, never values.
     pub(super) changes: Vec<String>,
@@ -145,8 +122,8 @@ impl Draft {
             },
             credentials_synced: None,
             attributes_accepted: None,
-            reenable_answered: false,
-            set_credentials: Wish::of(user, SET_CREDENTIALS, written.last_handled_set_credentials.as_ref()),
+            reenable: Wish::to_reenable(user),
+            set_credentials: Wish::to_set_credentials(user),
             changes: Vec::new(),
             drift: Vec::new(),
             written,
@@ -234,14 +211,9 @@ impl Draft {
             observed_generation: self.generation,
             conditions,
             last_handled_reconcile_at: user.annotations().get(RECONCILE_REQUESTED_AT).cloned(),
-            last_handled_reenable: self.handled_reenable(user),
+            last_handled_reenable: self.reenable.handled(),
             ..self.interim()
         }
-    }
-
-    fn handled_reenable(&self, user: &KeycloakUser) -> Option<String> {
-        let answered = self.reenable_answered.then(|| user.annotations().get(REENABLE).cloned());
-        answered.unwrap_or_else(|| self.written.last_handled_reenable.clone())
     }
 
     /// The status in the middle of a pass: what is known of the account, all else as it was.
