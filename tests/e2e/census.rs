@@ -121,7 +121,13 @@ fn what_was_changed_on_either_side_while_nobody_looked_is_put_right_by_reading_t
         world.until_account("user-0", "its name", |account| account["lastName"] == "Doe").await;
         world.until_account("user-4", "its floor", |account| account["attributes"]["floor"] == json!(["2"])).await;
         world.until_account("user-6", "its new name", |account| account["lastName"] == "New").await;
-        world.until_account("user-3", "made anew", |account| account["lastName"] == "Doe").await;
+        eventually("user-3 is made anew, with its rights", async || {
+            let known = world.get_user("user-3").await.status.unwrap().user_id;
+            let account = keycloak.user("user-3").await;
+            let id = account.as_ref().and_then(|account| account["id"].as_str());
+            if id.is_some() && id == known.as_deref() { Ok(()) } else { Err((known, account)) }
+        })
+        .await;
         eventually("rights", async || {
             let (roles, groups) = (keycloak.roles_of("user-1").await, keycloak.groups_of("user-2").await);
             let of_client = keycloak.get(&mappings).await;

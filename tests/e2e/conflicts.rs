@@ -40,6 +40,7 @@ fn the_second_resource_for_an_account_waits_until_the_first_has_gone() {
         let _operator = world.operator().await;
         world.reconcile_now("second").await;
         world.until("second", "Conflict").await;
+        world.reconcile_now("first").await;
         world.until("first", "Synced").await;
         assert_eq!(world.keycloak.writes_of_operator().await.len(), 1, "the creation");
 

@@ -43,6 +43,7 @@ fn a_server_is_trusted_by_the_authority_that_the_connection_names_and_by_no_othe
 
         world.secret("sso-ca", &[("ca.crt", &ca())]).await;
         world.connection("default", with_ca("Secret", "sso-ca")).await;
+        world.until_tried("default").await;
         world.user("tls", json!({ "username": "tls-user", "firstName": "Secret" })).await;
         world.until_account("tls-user", "the new name", |user| user["firstName"] == "Secret").await;
     });

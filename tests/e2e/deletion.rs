@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use keycloak_user_operator::api::{FINALIZER, KeycloakUser, RELEASE};
@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::support::{ChildOperator, World, condition, e2e, eventually, eventually_within};
+use crate::support::{ChildOperator, World, condition, e2e, eventually, eventually_within, ready_reason};
 
 #[test]
 fn an_account_that_is_gone_already_holds_nothing_back() {
@@ -94,6 +94,11 @@ fn deletion_meets(obstacle: &Obstacle) {
             assert_eq!(world.until(name, "Synced").await.finalizers(), [FINALIZER]);
         }
         (obstacle.rise)(&world).await;
+        eventually("the operator has met it", async || {
+            let told = join_all(names.map(async |name| world.get_user(name).await)).await;
+            if told.iter().any(|user| ready_reason(user) == Some(obstacle.reason)) { Ok(()) } else { Err(told) }
+        })
+        .await;
         for name in names {
             world.delete(name).await;
             eventually("a condition that says why", async || {

@@ -90,6 +90,11 @@ fn a_wish_that_was_taken_back_can_be_asked_again_in_the_same_words() {
             world.annotate("again", REENABLE, "please").await;
             let is_on = |account: &Value| account["enabled"] == true;
             world.until_account("again", "switched on", is_on).await;
+            eventually("the wish is answered", async || {
+                let handled = world.get_user("again").await.status.unwrap().last_handled_reenable;
+                if handled.as_deref() == Some("please") { Ok(()) } else { Err(handled) }
+            })
+            .await;
             let users = world.api::<KeycloakUser>();
             let taken_back = json!({ "metadata": { "annotations": { REENABLE: null } } });
             users.patch("again", &PatchParams::default(), &Patch::Merge(taken_back)).await.unwrap();

@@ -178,10 +178,11 @@ fn a_policy_that_is_changed_right_before_the_deletion_or_while_it_waits_is_honou
         assert!(is_enabled(&world, "before").await);
 
         world.disconnect("default").await;
+        world.until("after", "ConnectionNotFound").await;
         world.delete("after").await;
         eventually("it waits", async || {
             let user = world.get_user("after").await;
-            let waits = condition(&user, "Ready").is_some_and(|ready| ready.reason == "ConnectionNotFound");
+            let waits = condition(&user, "Ready").is_some_and(|ready| ready.message.contains("cannot be deleted"));
             if waits { Ok(()) } else { Err(user.status) }
         })
         .await;

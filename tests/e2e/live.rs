@@ -47,15 +47,12 @@ fn with_held_watch(name: &str, test: impl AsyncFnOnce(&World, &HeldWatch)) {
 /// Deletes the user while its account cannot be deleted, and waits until the operator has seen it.
 async fn delete_without_connection(world: &World) {
     world.disconnect("default").await;
+    world.until("again", "ConnectionNotFound").await;
     world.delete("again").await;
-    until_blocked_by(world, "ConnectionNotFound").await;
-}
-
-async fn until_blocked_by(world: &World, reason: &str) {
-    eventually(&format!("blocked by {reason}"), async || {
+    eventually("it cannot be deleted", async || {
         let user = world.get_user("again").await;
-        let blocked = condition(&user, "Ready").is_some_and(|ready| ready.reason == reason);
-        if blocked { Ok(()) } else { Err(user.status) }
+        let waits = condition(&user, "Ready").is_some_and(|ready| ready.message.contains("cannot be deleted"));
+        if waits { Ok(()) } else { Err(user.status) }
     })
     .await;
 }
@@ -119,9 +116,12 @@ fn a_policy_that_changed_while_the_cache_was_behind_is_honoured() {
 fn no_account_is_made_for_a_user_that_is_gone_already() {
     with_held_watch("live_gone", async |world, watch| {
         world.delete_and_wait("again").await;
+        world.user("witness", json!({ "username": "witness" })).await;
+        world.until("witness", "Synced").await;
         world.disconnect("default").await;
+        world.until("witness", "ConnectionNotFound").await;
         world.user("again", json!({ "username": "again" })).await;
-        until_blocked_by(world, "ConnectionNotFound").await;
+        world.until("again", "ConnectionNotFound").await;
         watch.hold(true);
         world.delete("again").await;
         force_off(world).await;
@@ -143,6 +143,7 @@ fn an_account_is_asked_for_once_though_the_cache_does_not_know_of_it_yet() {
             call.query.contains("createdAfter")
         });
         world.connection("default", json!({ "url": proxy.url() })).await;
+        world.until_tried("default").await;
         world.user("new", json!({ "username": "new", "email": "new@example.com" })).await;
         let made = || ledger.records().iter().filter(|record| makes(&record.call)).count();
         eventually("the request", async || if made() == 1 { Ok(()) } else { Err(()) }).await;

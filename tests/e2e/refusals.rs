@@ -38,11 +38,12 @@ fn an_absent_key_and_an_empty_value_hold_the_creation_back() {
         world.secret("kcuser-k", &[("wrong-key", "x")]).await;
         world.user("k", json!({ "username": "needs-key", "credentials": password_from("kcuser-k") })).await;
         refused(&world, "k", "SecretKeyNotFound", &["kcuser-k", "password", "add it"], "Reconciling").await;
+        world.change_secret("kcuser-k", &[("password", " \t ")]).await;
+        world.until("k", "SecretValueEmpty").await;
+        world.secret("kcuser-k", &[("wrong-key", "x")]).await;
+        world.until("k", "SecretKeyNotFound").await;
         world.change_secret("kcuser-k", &[("password", "")]).await;
         refused(&world, "k", "SecretValueEmpty", &["kcuser-k", "empty"], "Reconciling").await;
-        world.change_secret("kcuser-k", &[("password", " \t ")]).await;
-        world.reconcile_now("k").await;
-        world.until("k", "SecretValueEmpty").await;
         world.change_secret("kcuser-k", &[("password", "a-real-password")]).await;
         world.until("k", "Synced").await;
     });

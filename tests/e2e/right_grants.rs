@@ -150,6 +150,7 @@ fn no_account_is_made_that_the_realm_would_make_an_administrator() {
         world.until("member", "Synced").await;
         assert!(keycloak.groups_of("member").await.contains("/everybody/new"), "it is granted in words");
         // Whoever was there before is not touched.
+        world.reconcile_now("before").await;
         world.until("before", "Synced").await;
     });
 }

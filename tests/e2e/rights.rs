@@ -292,9 +292,11 @@ async fn see_sign(installed: &Installed<'_>, operator: &ChildOperator, row: &Row
             assert_ne!(observed, connection.metadata.generation, "{row:?}");
         }
         Sign::NoEvent => {
+            let before = installed.events_about(name).await.len();
             installed.delete_secret(name).await;
             world.until(name, "SecretNotFound").await;
-            assert!(installed.events_about(name).await.is_empty(), "{row:?}");
+            installed.until_denied(operator, row).await;
+            assert_eq!(installed.events_about(name).await.len(), before, "{row:?}");
         }
         Sign::NotReady | Sign::NotFollowed | Sign::Ends | Sign::NoLease => unreachable!("{row:?} is seen at the start"),
     }

@@ -122,6 +122,7 @@ fn a_shared_connection_serves_the_namespaces_that_it_allows_and_no_other() {
 
         shared.connect(json!({ "allowedNamespaces": { "names": [a.namespace] } })).await;
         a.until("u", "Synced").await;
+        b.reconcile_now("u").await;
         b.until("u", "ConnectionNotAllowed").await;
         assert_eq!(world.keycloak.user("of-b").await, None);
 

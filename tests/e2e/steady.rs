@@ -33,8 +33,8 @@ fn an_unchanged_account_costs_one_read_per_check_and_no_write() {
         operator
             .stop_and(|operator| {
                 let (checks, read) = (unchanged(operator) - passes, operator.metric(READS_TOGETHER) - reads);
-                // One may be under way.
-                assert!(read == checks || read == checks + 1.0, "{read} reads for {checks} checks");
+                // One may have been under way at either end.
+                assert!((read - checks).abs() <= 1.0, "{read} reads for {checks} checks");
                 for other in ["get_credentials", "update_user", "reset_password"] {
                     let asked =
                         operator.metric(&format!(r#"keycloak_requests_total{{operation="{other}",status="2xx"}}"#));

@@ -32,6 +32,14 @@ fn is_born(user: &KeycloakUser) -> bool {
     user.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
+async fn until_all_are_done(world: &World) {
+    eventually("every user has its verdict", async || {
+        let users: Vec<KeycloakUser> = world.api().list(&Default::default()).await.unwrap().items;
+        if users.iter().all(|user| condition(user, "Ready").is_some()) { Ok(()) } else { Err(users.len()) }
+    })
+    .await;
+}
+
 /// Takes the policy away before the test ends.
 fn uninstall(world: &World) {
     said(&helm(&world.namespace, "uninstall", &[&world.namespace]));
@@ -89,11 +97,7 @@ fn a_new_user_is_written_once_by_the_operator_with_the_policy_and_twice_without(
             &[&[world.namespace.as_str(), &directory, "--reset-then-reuse-values"], &ENABLED[..]].concat(),
         ));
         until_born(&world, "probe", true).await;
-        eventually("the probes are done", async || {
-            let users: Vec<KeycloakUser> = world.api().list(&Default::default()).await.unwrap().items;
-            if users.iter().all(|user| condition(user, "Ready").is_some()) { Ok(()) } else { Err(users.len()) }
-        })
-        .await;
+        until_all_are_done(&world).await;
         let since = ledger.records().len();
         assert!(is_born(&world.user("with", json!({ "username": "with" })).await));
         let with = world.until("with", "Synced").await;
@@ -118,6 +122,7 @@ fn users_that_were_born_before_the_operator_came_are_written_once_and_looked_for
         for name in names {
             world.until(name, "Synced").await;
         }
+        until_all_are_done(&world).await;
         operator.stop().await;
         let finds = |record: &&Record| record.call.query.contains("createdAfter");
         let found = ledger.records().iter().filter(finds).count();

@@ -62,6 +62,7 @@ fn a_new_password_adds_and_takes_away_what_it_should_and_nothing_else() {
             }
             world.user(&name, spec(&name, json!({ "temporary": row.changed }))).await;
             world.until(&name, "Synced").await;
+            world.reconcile_now(&name).await;
             let before = row.demanded.map_or(made, set);
             assert_eq!(demands(&world, &name).await, before, "row {index}: a changed resource changes none of it");
             set_value(&world, &name, SECOND).await;
@@ -184,7 +185,7 @@ fn an_action_that_the_user_has_fulfilled_is_not_put_back_whatever_else_changes()
         operator.stop().await;
         let _operator = world.operator().await;
         world.change_secret("kcuser-done", &[("other", "key")]).await;
-        world.reconcile_now("done").await;
+        world.until_secret_seen("done", "kcuser-done").await;
         assert_eq!(demands(&world, "done").await, set(&[]));
         assert_eq!(resets_of(&world, "done").await, 0);
         world.keycloak.login("done", THEIRS).await.expect("their own password");

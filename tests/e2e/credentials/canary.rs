@@ -249,6 +249,7 @@ fn no_secret_is_found_in_what_is_said_or_stored() {
         fail_in_every_way(&world, &canaries).await;
         plant(&world, &canaries.planted).await;
         world.secret("kcuser-good", &[("password", &canaries.first)]).await;
+        world.until_secret_seen("good", "kcuser-good").await;
         let metrics = reqwest::get(operator.url("/metrics")).await.unwrap().text().await.unwrap();
         let log = operator.output();
         operator.terminate().await;

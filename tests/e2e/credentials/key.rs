@@ -95,7 +95,7 @@ fn a_key_that_is_lost_while_the_operator_runs_is_made_anew_and_nothing_is_sent()
         assert_eq!(resets_of(&world, "known").await, 0);
         // Labels tell nothing new; a value does.
         world.change_secret("kcuser-known", &[("other", "key")]).await;
-        let user = world.reconcile_now("known").await;
+        let user = world.until_secret_seen("known", "kcuser-known").await;
         assert_eq!(synced(&user).1, "AssumedCurrent", "until the value changes");
         set_value(&world, "known", SECOND).await;
         until_login(&world, "known", SECOND).await;

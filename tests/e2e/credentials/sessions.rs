@@ -34,8 +34,9 @@ fn sessions_end_with_a_new_password_if_that_is_asked_for() {
             make(&world, &name, credential).await;
             let sessions =
                 [session(&world, &name, "openid").await, session(&world, &name, "openid offline_access").await];
-            world.change_secret(&format!("kcuser-{name}"), &[("other", "key")]).await;
-            world.reconcile_now(&name).await;
+            let secret = format!("kcuser-{name}");
+            world.change_secret(&secret, &[("other", "key")]).await;
+            world.until_secret_seen(&name, &secret).await;
             for token in &sessions {
                 assert!(is_alive(&world, token).await, "{name}: nothing was sent");
             }

@@ -135,7 +135,7 @@ impl World {
         Chart::apply(&self.client, &self.namespace).await
     }
 
-    /// Takes the right to write the status of users away, or gives it back.
+    /// Takes the right to write the status of users away, or gives it back, and waits until that holds.
     pub async fn may_write_status(&self, may: bool) {
         let roles: Api<ClusterRole> = Api::all(self.client.clone());
         let of_release = ListParams::default().labels(&format!("app.kubernetes.io/instance={}", self.namespace));
@@ -149,6 +149,12 @@ impl World {
             let patch = Patch::Merge(json!({ "rules": rules }));
             roles.patch(&role.name_any(), &PatchParams::default(), &patch).await.expect("the Role");
         }
+        let chart = Chart::read(&self.client, &self.namespace).await;
+        eventually(&format!("the status may be written: {may}"), async || {
+            let allowed = chart.may(&self.namespace, "update", "keycloakuser.dev", "keycloakusers/status", "any").await;
+            if allowed == may { Ok(()) } else { Err(allowed) }
+        })
+        .await;
     }
 
     /// Makes the connection `default` and its Secret; `spec` overrides fields of it. The periodic check is an hour away.
@@ -249,6 +255,28 @@ impl World {
 
     pub async fn connection_status(&self) -> KeycloakConnectionStatus {
         self.api::<KeycloakConnection>().get("default").await.expect("the connection").status.unwrap_or_default()
+    }
+
+    /// Waits until the operator has tried the connection as it is now, so that whatever it does later goes by that.
+    pub async fn until_tried(&self, connection: &str) {
+        eventually(&format!("connection {connection} was tried"), async || {
+            let connection = self.api::<KeycloakConnection>().get(connection).await.expect("the connection");
+            let tried = connection.status.and_then(|status| status.observed_generation);
+            if tried == connection.metadata.generation { Ok(()) } else { Err(tried) }
+        })
+        .await;
+    }
+
+    /// Waits until a pass has seen the Secret of the user's password as it is now.
+    pub async fn until_secret_seen(&self, user: &str, secret: &str) -> KeycloakUser {
+        let version = self.api::<Secret>().get(secret).await.expect("the Secret").resource_version();
+        eventually(&format!("{user} knows the newest {secret}"), async || {
+            let user = self.get_user(user).await;
+            let records = user.status.clone().unwrap_or_default().credentials;
+            let seen = records.first().map(|record| record.secret_resource_version.clone());
+            if seen == version { Ok(user) } else { Err(seen) }
+        })
+        .await
     }
 
     /// Waits until the connection's status says how far both feeds have been read.
