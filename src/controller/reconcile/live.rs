@@ -1,4 +1,5 @@
-//! The last look at a resource before its account is made, finished or goes: the cache may be behind.
+//! The last look at a resource before its account is made, finished or goes: the cache may be behind. A pass that has just
+//! written to the resource needs none.
 
 use kube::ResourceExt;
 
@@ -26,4 +27,23 @@ pub(super) async fn check_unfinished(context: &Context, user: &KeycloakUser) -> 
     let live = context.users_api(&namespace).get(&name).await?;
     let noted = live.status.and_then(|status| status.user_id).is_some();
     if live.metadata.uid == user.metadata.uid && !noted { Ok(()) } else { Err(Error::Outdated) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::status::Draft;
+    use crate::api::KeycloakUser;
+
+    #[test]
+    fn a_resource_is_live_only_after_a_write_of_the_pass() {
+        let user: KeycloakUser = serde_json::from_value(json!({ "apiVersion": "keycloakuser.dev/v1alpha1",
+            "kind": "KeycloakUser", "metadata": { "name": "u" }, "spec": { "username": "u" } }))
+        .unwrap();
+        let mut draft = Draft::of(&user);
+        assert!(!draft.is_live(), "it comes from a cache");
+        draft.continue_from(&user);
+        assert!(draft.is_live());
+    }
 }

@@ -1,6 +1,7 @@
 //! The status of a user: drafted during a pass, written whole, and only when it differs.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -21,6 +22,9 @@ use crate::domain::{Digest, Expiry, ObservedUser, Owned, PasswordRecord, Pending
 
 /// Longest message of a condition; an error of the API server can be of any length.
 const MESSAGE_CHARACTERS: usize = 2048;
+
+/// So long a resource counts as what it was: no longer than what a right implies does (docs/decisions.md).
+const LIVE: Duration = Duration::from_secs(1);
 
 /// Reasons that leave all of the profile as declared but for `enabled`.
 const IN_LINE: [Reason; 8] = [
@@ -75,6 +79,8 @@ pub(super) enum Adopted {
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) resource_version: String,
+    /// When the API server last took a write of this pass, each of which is bound to the version that was read.
+    taken: Option<Instant>,
     written: KeycloakUserStatus,
     generation: Option<i64>,
     pub(super) user_id: Option<UserId>,
@@ -106,6 +112,7 @@ impl Draft {
         let written = user.status.clone().unwrap_or_default();
         Self {
             resource_version: user.resource_version().unwrap_or_default(),
+            taken: None,
             generation: user.metadata.generation,
             user_id: written.user_id.as_deref().and_then(UserId::parse),
             username: written.username.clone(),
@@ -133,6 +140,12 @@ impl Draft {
     /// Takes over the version of the object after a write of ours.
     pub(super) fn continue_from(&mut self, user: &KeycloakUser) {
         self.resource_version = user.resource_version().unwrap_or_default();
+        self.taken = Some(Instant::now());
+    }
+
+    /// Whether a write of this pass has shown a moment ago that the resource is the one that was read.
+    pub(super) fn is_live(&self) -> bool {
+        self.taken.is_some_and(|at| at.elapsed() < LIVE)
     }
 
     /// Notes the account as it was read.
