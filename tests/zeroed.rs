@@ -14,6 +14,7 @@ mod secret_content;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -31,18 +32,25 @@ const LENGTH: usize = 48;
 /// What is looked for: the allocator writes over the beginning of what is given back to it.
 const PART: std::ops::Range<usize> = 24..40;
 
+/// One search at a time: another one would find what this one has just read.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A text that is nowhere in memory but where it was put.
-struct Masked([u8; LENGTH]);
+struct Masked {
+    text: [u8; LENGTH],
+    _alone: MutexGuard<'static, ()>,
+}
 
 impl Masked {
     fn new() -> Self {
-        Self(std::array::from_fn(|_| fastrand::alphanumeric() as u8 ^ MASK))
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { text: std::array::from_fn(|_| fastrand::alphanumeric() as u8 ^ MASK), _alone }
     }
 
     /// The text itself, in one allocation of its own.
     fn reveal(&self) -> String {
         let mut text = String::with_capacity(LENGTH);
-        text.extend(self.0.iter().map(|byte| char::from(byte ^ MASK)));
+        text.extend(self.text.iter().map(|byte| char::from(byte ^ MASK)));
         text
     }
 
@@ -65,7 +73,7 @@ impl Masked {
     }
 
     fn is_in(&self, bytes: &[u8]) -> bool {
-        let part = &self.0[PART];
+        let part = &self.text[PART];
         let equal = |at: usize| {
             let found = bytes.get(at..at + part.len());
             found.is_some_and(|found| found.iter().zip(part).all(|(found, masked)| found ^ MASK == *masked))
