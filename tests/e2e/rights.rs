@@ -77,7 +77,7 @@ const ROWS: [Row; 21] = [
     Row { role: "watch", verb: "patch", group: OURS, resource: "keycloakconnections/status", sign: Sign::NotDeleted },
     Row { role: "watch", verb: "create", group: "events.k8s.io", resource: "events", sign: Sign::NoEvent },
     Row { role: "users", verb: "patch", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
-    Row { role: "users", verb: "get", group: OURS, resource: "keycloakusers", sign: Sign::NoAccount },
+    Row { role: "users", verb: "get", group: OURS, resource: "keycloakusers", sign: Sign::NotDeleted },
     Row { role: "credential-key", verb: "create", group: "", resource: "secrets", sign: Sign::Ends },
     Row { role: "credential-key", verb: "get", group: "", resource: "secrets", sign: Sign::Ends },
     Row { role: "lease", verb: "get", group: "coordination.k8s.io", resource: "leases", sign: Sign::NoLease },
@@ -324,7 +324,7 @@ fn a_pass_that_may_not_read_what_it_needs_or_write_to_the_user_says_so() {
 }
 
 #[test]
-fn a_deletion_that_may_not_be_counted_is_not_made_and_says_so() {
+fn a_deletion_that_may_not_be_counted_or_looked_at_is_not_made_and_says_so() {
     each_right_of_a_pass("rights_deletion", &[Sign::NotDeleted]);
 }
 
