@@ -207,6 +207,7 @@ fn what_was_noted_before_a_crash_is_taken_away_if_the_spec_no_longer_names_it() 
             if owned.attributes == ["a"] { Ok(()) } else { Err(owned) }
         })
         .await;
+        world.until("noted", "Synced").await;
     });
 }
 
