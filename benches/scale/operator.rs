@@ -27,8 +27,6 @@ const CHANGES: [&str; 10] = [
 /// Without a request for so long, it has nothing left to do.
 const SILENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
-/// The API server counts a request within so long after its answer.
-const COUNTING: Duration = Duration::from_millis(200);
 /// The kernel counts processor time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
@@ -189,20 +187,8 @@ impl Metrics {
     }
 }
 
-/// Writes to our resources and to events that the API server has counted, by whomever they were made. It counts one a while
-/// after it has answered it: this waits until the number stands still.
+/// Writes to our resources and to events that the API server has counted so far, by whomever they were made.
 pub async fn writes(stage: &Stage) -> usize {
-    let mut counted = counted_writes(stage).await;
-    loop {
-        tokio::time::sleep(COUNTING).await;
-        let before = std::mem::replace(&mut counted, counted_writes(stage).await);
-        if before == counted {
-            return counted;
-        }
-    }
-}
-
-async fn counted_writes(stage: &Stage) -> usize {
     let request = Request::get("/metrics").body(Vec::new()).expect("a request");
     let text = stage.world.client.request_text(request).await.expect("the API server's metrics");
     let is_write = |line: &&str| {
